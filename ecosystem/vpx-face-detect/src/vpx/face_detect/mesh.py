@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
+
 from vpx.sdk.weights import load_weights
 
 WEIGHTS_KEY = "face_landmark.tflite"
@@ -119,7 +120,7 @@ def points_to_frame(points: NDArray[np.float64], to_crop: NDArray[np.float64]) -
 
 
 def five_points(mesh: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the (5, 2) landmarks of a (468, 3) mesh in pixels: eye centres, nose tip, mouth corners, image-left first."""
+    """Return (5, 2) landmarks of a (468, 3) mesh in pixels: eye centres, nose tip, mouth corners, image-left first."""
     plane = np.asarray(mesh, dtype=np.float64)[:, :2]
     return np.stack(
         [
