@@ -1,4 +1,4 @@
-"""Medoid prototypes of Face-ID embeddings (§6). Frames are compared with a prototype, never with each other's neighbours."""
+"""Medoid prototypes of Face-ID embeddings (§6): compare a frame with a prototype, never with its neighbour."""
 
 from __future__ import annotations
 

@@ -1,0 +1,69 @@
+"""The strict and the loose quality gate (contract §11, design document §6 and §14).
+
+Every component reports its value and limit. A value that could not be measured passes: a gate rejects what is known to
+be bad, and what must be known (identity) is asked for elsewhere.
+"""
+
+from __future__ import annotations
+
+from .config import GateConfig
+from .types import Check, FaceSample, GateResult
+
+GATE_VERSION = "v1"
+
+
+def _at_least(name: str, value: float | None, limit: float) -> Check:
+    return Check(name, value, limit, value is None or value >= limit)
+
+
+def _at_most(name: str, value: float | None, limit: float) -> Check:
+    return Check(name, value, limit, value is None or value <= limit)
+
+
+def _magnitude(value: float | None) -> float | None:
+    return None if value is None else abs(value)
+
+
+def sharpness_limit(config: GateConfig, median_sharpness: float | None, *, strict: bool) -> float:
+    """Sharpness asked of a face: relative to the person's own median, never under the absolute floor."""
+    ratio = config.strict_sharpness_ratio if strict else config.strict_sharpness_ratio / 2
+    return max(config.sharpness_floor, ratio * (median_sharpness or 0.0))
+
+
+def strict_gate(sample: FaceSample, median_sharpness: float | None, config: GateConfig) -> GateResult:
+    """Gate for anchors and prototype updates."""
+    measures = sample.measures
+    return GateResult(
+        (
+            _at_least("confidence", sample.confidence, config.strict_confidence),
+            _at_least("face_px", measures.face_px, config.strict_face_px),
+            _at_least("area", measures.area_share, config.strict_area_share),
+            _at_least("underexposed", measures.brightness, config.exposure_low),
+            _at_most("overexposed", measures.brightness, config.exposure_high),
+            _at_least("blur", measures.sharpness, sharpness_limit(config, median_sharpness, strict=True)),
+            _at_most("occlusion", sample.occlusion_ratio, config.strict_occlusion),
+            _at_most("roll", _magnitude(sample.pose.roll_deg), config.strict_roll_deg),
+            _at_most("alignment", measures.alignment_error, config.strict_alignment_error),
+        )
+    )
+
+
+def loose_gate(sample: FaceSample, median_sharpness: float | None, config: GateConfig) -> GateResult:
+    """Gate for coverage images."""
+    measures = sample.measures
+    return GateResult(
+        (
+            _at_least("confidence", sample.confidence, config.loose_confidence),
+            _at_least("face_px", measures.face_px, config.loose_face_px),
+            _at_least("blur", measures.sharpness, sharpness_limit(config, median_sharpness, strict=False)),
+            _at_most("occlusion", sample.occlusion_ratio, config.loose_occlusion),
+            _at_most("roll", _magnitude(sample.pose.roll_deg), config.loose_roll_deg),
+            _at_most("alignment", measures.alignment_error, config.loose_alignment_error),
+        )
+    )
+
+
+def blur_floor(sample: FaceSample, config: GateConfig) -> bool:
+    """The one gate of challenge images (§8): not so blurred that nothing can be seen."""
+    sharpness = sample.measures.sharpness
+    return sharpness is None or sharpness >= config.sharpness_floor

@@ -1,0 +1,209 @@
+"""Persons: the long-term layer of §6. Tracklets become persons, persons join when their prototypes agree.
+
+Two persons that were confirmed in one frame never join. Joining looks at all pairs and takes the most similar first, so
+the order in which tracklets appeared does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from .config import FaceIdModel, PersonConfig
+from .geometry import centre
+from .prototype import Reservoir, medoid_index
+from .types import FaceSample, Vector
+
+MEDIAN_SAMPLES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A bounded, evenly thinned sample of one measure, for its median."""
+
+    values: tuple[float, ...] = ()
+    stride: int = 1
+    offered: int = 0
+
+    def add(self, value: float) -> Spread:
+        """With one more value offered."""
+        values, stride = self.values, self.stride
+        if self.offered % stride == 0:
+            values = (*values, value)
+            if len(values) > MEDIAN_SAMPLES:
+                values, stride = values[::2], stride * 2
+        return Spread(values, stride, self.offered + 1)
+
+    def merged(self, other: Spread) -> Spread:
+        """Both together, thinned."""
+        values, stride = tuple(sorted((*self.values, *other.values))), max(self.stride, other.stride)
+        while len(values) > MEDIAN_SAMPLES:
+            values, stride = values[::2], stride * 2
+        return Spread(values, stride, self.offered + other.offered)
+
+    @property
+    def median(self) -> float | None:
+        """The median, None before the first value."""
+        return float(np.median(self.values)) if self.values else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Person:
+    """What is known of one person while the video runs. `met` are the numbers of persons confirmed in one frame with it.
+
+    `strict` holds trusted embeddings (strict gate, mild pose), `loose` all others that passed the loose gate.
+    """
+
+    number: int
+    strict: Reservoir
+    loose: Reservoir
+    first_t_ns: int
+    last_t_ns: int
+    frames: int = 0
+    size_sum: float = 0.0
+    proximity_sum: float = 0.0
+    sharpness: Spread = field(default_factory=Spread)
+    brightness: Spread = field(default_factory=Spread)
+    met: frozenset[int] = frozenset()
+    prototype: Vector | None = None
+
+
+def new_person(number: int, t_ns: int, reservoir_size: int) -> Person:
+    """Somebody nothing is known of yet."""
+    return Person(number, Reservoir(reservoir_size), Reservoir(reservoir_size), t_ns, t_ns)
+
+
+def center_proximity(sample: FaceSample) -> float:
+    """1 at the middle of the frame, 0 in its corners (§4)."""
+    width, height = sample.frame_size_px
+    x, y = centre(sample.bbox)
+    offset = ((x - width / 2) ** 2 + (y - height / 2) ** 2) ** 0.5
+    half_diagonal = (width**2 + height**2) ** 0.5 / 2
+    return max(0.0, 1.0 - offset / half_diagonal) if half_diagonal else 0.0
+
+
+def prototype_of(person: Person, config: PersonConfig) -> tuple[Vector | None, str, int]:
+    """Prototype, its source (`strict`, or `loose` where too few strict frames exist) and the number of embeddings."""
+    if len(person.strict) >= config.prototype_min_strict:
+        source, reservoir = "strict", person.strict
+    else:
+        source, reservoir = "loose", person.strict.merged(person.loose)
+    if not len(reservoir):
+        return None, "none", 0
+    matrix = reservoir.matrix()
+    return matrix[medoid_index(matrix)], source, len(reservoir)
+
+
+def observed(
+    person: Person, sample: FaceSample, t_ns: int, *, trusted: bool, loose: bool, config: PersonConfig
+) -> Person:
+    """The person after one more sighting. Only gated embeddings reach the prototype."""
+    measures = sample.measures
+    strict, others = person.strict, person.loose
+    if sample.e_id is not None and trusted:
+        strict = strict.add(sample.e_id)
+    elif sample.e_id is not None and loose:
+        others = others.add(sample.e_id)
+    changed = strict.vectors is not person.strict.vectors or (
+        others.vectors is not person.loose.vectors and len(strict) < config.prototype_min_strict
+    )
+    grown = replace(
+        person,
+        strict=strict,
+        loose=others,
+        last_t_ns=max(person.last_t_ns, t_ns),
+        frames=person.frames + 1,
+        size_sum=person.size_sum + min(1.0, max(0.0, measures.area_share) ** 0.5 / config.face_size_full),
+        proximity_sum=person.proximity_sum + center_proximity(sample),
+        sharpness=person.sharpness if measures.sharpness is None else person.sharpness.add(measures.sharpness),
+        brightness=person.brightness if measures.brightness is None else person.brightness.add(measures.brightness),
+    )
+    return replace(grown, prototype=prototype_of(grown, config)[0]) if changed else grown
+
+
+def merged(a: Person, b: Person, config: PersonConfig) -> Person:
+    """Two persons that turned out to be one; the one seen first gives the number."""
+    first, second = sorted((a, b), key=lambda p: (p.first_t_ns, p.number))
+    joined = replace(
+        first,
+        strict=first.strict.merged(second.strict),
+        loose=first.loose.merged(second.loose),
+        last_t_ns=max(first.last_t_ns, second.last_t_ns),
+        frames=first.frames + second.frames,
+        size_sum=first.size_sum + second.size_sum,
+        proximity_sum=first.proximity_sum + second.proximity_sum,
+        sharpness=first.sharpness.merged(second.sharpness),
+        brightness=first.brightness.merged(second.brightness),
+        met=(first.met | second.met) - {first.number, second.number},
+    )
+    return replace(joined, prototype=prototype_of(joined, config)[0])
+
+
+def may_join(a: Person, b: Person, model: FaceIdModel) -> float | None:
+    """Similarity of two persons that may be one, None where they may not."""
+    if a.prototype is None or b.prototype is None or b.number in a.met or a.number in b.met:
+        return None
+    similarity = float(a.prototype @ b.prototype)
+    return similarity if similarity >= model.tau_merge else None
+
+
+def join_next(persons: Sequence[Person], model: FaceIdModel, min_embeddings: int) -> tuple[Person, Person] | None:
+    """The two most similar persons that may join and are known by enough embeddings; None when nobody may."""
+    known = sorted(
+        (p for p in persons if len(p.strict) + len(p.loose) >= min_embeddings),
+        key=lambda p: (p.first_t_ns, p.number),
+    )
+    best: tuple[float, Person, Person] | None = None
+    for index, a in enumerate(known):
+        for b in known[index + 1 :]:
+            similarity = may_join(a, b, model)
+            if similarity is not None and (best is None or similarity > best[0]):
+                best = (similarity, a, b)
+    return None if best is None else (best[1], best[2])
+
+
+def track_score(person: Person, frames_total: int) -> float:
+    """`0.4*avg_face_size + 0.3*center_proximity + 0.3*track_length` (§4), each 0..1.
+
+    Face size: square root of the face's share of the frame over `face_size_full`, at most 1. Proximity: 1 in the middle
+    of the frame, 0 in a corner. Length: frames seen over frames of the video.
+    """
+    if not person.frames or not frames_total:
+        return 0.0
+    size, proximity = person.size_sum / person.frames, person.proximity_sum / person.frames
+    return 0.4 * size + 0.3 * proximity + 0.3 * min(1.0, person.frames / frames_total)
+
+
+def rank(
+    persons: Sequence[Person], frames_total: int, config: PersonConfig
+) -> tuple[list[tuple[Person, float]], list[tuple[Person, float, str]]]:
+    """Persons to publish in order of track_score, and the others with the reason why not."""
+    most = max((p.frames for p in persons), default=0)
+    scored = sorted(
+        ((p, track_score(p, frames_total)) for p in persons), key=lambda item: (-item[1], item[0].first_t_ns)
+    )
+    chosen: list[tuple[Person, float]] = []
+    others: list[tuple[Person, float, str]] = []
+    for person, score in scored:
+        reason = _why_not(person, score, most, len(chosen), config)
+        if reason is None:
+            chosen.append((person, score))
+        else:
+            others.append((person, score, reason))
+    return chosen, others
+
+
+def _why_not(person: Person, score: float, most: int, chosen: int, config: PersonConfig) -> str | None:
+    if person.prototype is None:
+        return "no_identity: no usable Face-ID embedding of this person"
+    if person.frames < config.min_frames:
+        return f"too_few_frames: seen in {person.frames}, needed {config.min_frames}"
+    if person.frames < config.min_presence * most:
+        return f"passer_by: seen in {person.frames} frames, the most present person in {most}"
+    if score < config.min_track_score:
+        return f"low_track_score: {score:.3f}, needed {config.min_track_score:g}"
+    if chosen >= config.max_persons:
+        return f"max_persons: {config.max_persons} persons with a higher track_score are published"
+    return None

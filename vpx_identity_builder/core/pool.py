@@ -1,0 +1,192 @@
+"""The bounded pool of one person's candidate crops while the video runs (§4: save, replace, add).
+
+A candidate may hold three kinds of slots at once: its bucket, its challenge conditions, and a time slot among the anchor
+candidates; so a better-looking frame never evicts a dark or occluded one. The pool does not grow with the video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from .buckets import bucket_key, fills_bucket
+from .novelty import distance_to_nearest
+from .types import Candidate, Vector
+
+ANCHOR_SLOTS = 24
+CONDITION_SLOTS = 12
+FIRST_SLOT_NS = 500_000_000
+BETTER_BY = 0.01
+"""A replacement must be visibly better, or near-equal frames would be encoded over and over."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """A candidate with the score it competes with for its slot."""
+
+    score: float
+    candidate: Candidate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TimeSlots:
+    """Best candidate per stretch of time; when there are too many stretches, neighbours fuse and stretches double."""
+
+    capacity: int
+    slot_ns: int = FIRST_SLOT_NS
+    entries: Mapping[int, Scored] = field(default_factory=dict)
+
+    def wants(self, t_ns: int, score: float) -> bool:
+        """True when a candidate of this time and score would be kept."""
+        held = self.entries.get(t_ns // self.slot_ns)
+        return held is None or score > held.score + BETTER_BY
+
+    def with_entry(self, entry: Scored) -> TimeSlots:
+        """With this candidate in its slot."""
+        slots = {**self.entries, entry.candidate.sample.t_ns // self.slot_ns: entry}
+        slot_ns = self.slot_ns
+        while len(slots) > self.capacity:
+            slot_ns *= 2
+            fused: dict[int, Scored] = {}
+            for held in sorted(slots.values(), key=lambda e: (e.score, -e.candidate.sample.t_ns)):
+                fused[held.candidate.sample.t_ns // slot_ns] = held
+            slots = fused
+        return TimeSlots(self.capacity, slot_ns, slots)
+
+    def merged(self, other: TimeSlots) -> TimeSlots:
+        """Both together, within the capacity."""
+        result = self if self.slot_ns >= other.slot_ns else TimeSlots(self.capacity, other.slot_ns)
+        giver = other if result is self else self
+        leftovers = [*giver.entries.values()] if result is self else [*self.entries.values(), *other.entries.values()]
+        for entry in sorted(leftovers, key=lambda e: (e.score, -e.candidate.sample.t_ns)):
+            held = result.entries.get(entry.candidate.sample.t_ns // result.slot_ns)
+            if held is None or entry.score > held.score:
+                result = result.with_entry(entry)
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a candidate: a reason code, the slots it takes, and the time of the image it lost to."""
+
+    code: str
+    bucket: str | None = None
+    replaces: tuple[int, tuple[float, float, float, float]] | None = None
+    anchor: bool = False
+    conditions: tuple[str, ...] = ()
+    lost_to_t_ns: int | None = None
+
+    @property
+    def keeps(self) -> bool:
+        """True when the crop is kept."""
+        return self.bucket is not None or self.anchor or bool(self.conditions)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    """All candidates kept of one person."""
+
+    bucket_capacity: int
+    buckets: Mapping[str, tuple[Scored, ...]] = field(default_factory=dict)
+    anchors: TimeSlots = field(default_factory=lambda: TimeSlots(ANCHOR_SLOTS))
+    conditions: Mapping[str, TimeSlots] = field(default_factory=dict)
+
+    def candidates(self) -> list[Candidate]:
+        """Every candidate once, in order of time."""
+        held = {entry.candidate.key: entry.candidate for entries in self.buckets.values() for entry in entries}
+        for slots in (self.anchors, *self.conditions.values()):
+            held |= {entry.candidate.key: entry.candidate for entry in slots.entries.values()}
+        return [held[key] for key in sorted(held)]
+
+    def saved_vectors(self) -> tuple[list[Vector], list[Vector]]:
+        """Face and body embeddings of what the buckets hold."""
+        samples = [entry.candidate.sample for entries in self.buckets.values() for entry in entries]
+        return (
+            [s.e_vis_face for s in samples if s.e_vis_face is not None],
+            [s.e_vis_body for s in samples if s.e_vis_body is not None],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """How a candidate competes: its quality, its anchor score (None = no anchor), its condition scores."""
+
+    quality: float
+    loose: bool
+    anchor_score: float | None
+    condition_scores: Mapping[str, float]
+
+
+def decide(pool: Pool, candidate: Candidate, offer: Offer, novelty_threshold: float) -> Decision:
+    """What the pool would do with a candidate; the crop need not be encoded yet."""
+    t_ns = candidate.sample.t_ns
+    code, bucket, replaces, lost_to = "outside_buckets", None, None, None
+    if offer.loose and fills_bucket(candidate.buckets):
+        code, bucket, replaces, lost_to = _decide_bucket(pool, candidate, offer.quality, novelty_threshold)
+    anchor = offer.anchor_score is not None and pool.anchors.wants(t_ns, offer.anchor_score)
+    empty = TimeSlots(CONDITION_SLOTS)
+    conditions = tuple(
+        name
+        for name, score in sorted(offer.condition_scores.items())
+        if pool.conditions.get(name, empty).wants(t_ns, score)
+    )
+    if bucket is None and anchor:
+        code = "anchor_candidate"
+    elif bucket is None and conditions:
+        code = "challenge_candidate"
+    return Decision(code, bucket, replaces, anchor, conditions, lost_to)
+
+
+def _decide_bucket(
+    pool: Pool, candidate: Candidate, quality: float, novelty_threshold: float
+) -> tuple[str, str | None, tuple[int, tuple[float, float, float, float]] | None, int | None]:
+    key = bucket_key(candidate.buckets)
+    held = pool.buckets.get(key, ())
+    if not held:
+        return "saved", key, None, None
+    if candidate.novelty >= novelty_threshold and len(held) < pool.bucket_capacity:
+        return "added", key, None, None
+    rival = _rival(held, candidate)
+    if quality > rival.score + BETTER_BY:
+        return "replaced", key, rival.candidate.key, None
+    code = "not_novel" if len(held) < pool.bucket_capacity else "worse_than_kept"
+    return code, None, None, rival.candidate.sample.t_ns
+
+
+def _rival(held: tuple[Scored, ...], candidate: Candidate) -> Scored:
+    """The kept image a newcomer competes with: the most similar one, or the worst where nothing can be compared."""
+    vector = candidate.sample.e_vis_face
+    distances = []
+    for entry in held:
+        other = entry.candidate.sample.e_vis_face
+        distance = None if vector is None or other is None else distance_to_nearest(vector, [other])
+        distances.append(2.0 if distance is None else distance)
+    if all(distance >= 2.0 for distance in distances):
+        return min(held, key=lambda e: (e.score, e.candidate.sample.t_ns))
+    return min(zip(distances, held, strict=True), key=lambda item: (item[0], item[1].score))[1]
+
+
+def place(pool: Pool, candidate: Candidate, offer: Offer, decision: Decision) -> Pool:
+    """The pool with the candidate in the slots decided for it."""
+    buckets, anchors, conditions = dict(pool.buckets), pool.anchors, dict(pool.conditions)
+    if decision.bucket is not None:
+        kept = tuple(e for e in buckets.get(decision.bucket, ()) if e.candidate.key != decision.replaces)
+        buckets[decision.bucket] = (*kept, Scored(offer.quality, candidate))
+    if decision.anchor and offer.anchor_score is not None:
+        anchors = anchors.with_entry(Scored(offer.anchor_score, candidate))
+    for name in decision.conditions:
+        slots = conditions.get(name, TimeSlots(CONDITION_SLOTS))
+        conditions[name] = slots.with_entry(Scored(offer.condition_scores[name], candidate))
+    return replace(pool, buckets=buckets, anchors=anchors, conditions=conditions)
+
+
+def merged(a: Pool, b: Pool) -> Pool:
+    """The pools of two persons that turned out to be one; each slot keeps its best."""
+    buckets = dict(a.buckets)
+    for key, entries in b.buckets.items():
+        together = sorted((*buckets.get(key, ()), *entries), key=lambda e: (-e.score, e.candidate.sample.t_ns))
+        buckets[key] = tuple(together[: a.bucket_capacity])
+    conditions = dict(a.conditions)
+    for name, slots in b.conditions.items():
+        conditions[name] = conditions[name].merged(slots) if name in conditions else slots
+    return replace(a, buckets=buckets, anchors=a.anchors.merged(b.anchors), conditions=conditions)

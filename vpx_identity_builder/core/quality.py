@@ -1,0 +1,44 @@
+"""Quality of one face as an image, 0..1, monotone in each component. Head pose is not quality: it has its buckets."""
+
+from __future__ import annotations
+
+import math
+
+from .config import GateConfig
+from .types import FaceSample
+
+WEIGHTS = {"sharpness": 0.35, "size": 0.2, "exposure": 0.15, "confidence": 0.1, "occlusion": 0.1, "alignment": 0.1}
+FULL_SIZE_PX = 160.0
+WELL_EXPOSED = (80.0, 180.0)
+FLOOR = 0.01
+"""Lowest component: one bad measure cannot hide behind another's zero."""
+
+
+def _exposure(brightness: float | None, clipped_share: float | None) -> float:
+    if brightness is None:
+        return 1.0
+    low, high = WELL_EXPOSED
+    level = min(1.0, brightness / low, (255.0 - brightness) / (255.0 - high))
+    return level * (1.0 - min(1.0, clipped_share or 0.0))
+
+
+def components(sample: FaceSample, config: GateConfig) -> dict[str, float]:
+    """Each component in 0..1; 1 where it could not be measured."""
+    measures = sample.measures
+    sharpness = measures.sharpness
+    misfit = measures.alignment_error or 0.0
+    return {
+        "sharpness": 1.0 if sharpness is None else sharpness / (sharpness + config.sharpness_good),
+        "size": measures.face_px / FULL_SIZE_PX,
+        "exposure": _exposure(measures.brightness, measures.clipped_share),
+        "confidence": sample.confidence,
+        "occlusion": 1.0 - (sample.occlusion_ratio or 0.0),
+        "alignment": 1.0 - misfit / (2 * config.loose_alignment_error),
+    }
+
+
+def quality_score(sample: FaceSample, config: GateConfig) -> float:
+    """Weighted geometric mean of the components, 0..1: one very bad component spoils an image."""
+    parts = components(sample, config)
+    log_sum = sum(WEIGHTS[name] * math.log(min(1.0, max(FLOOR, value))) for name, value in parts.items())
+    return math.exp(log_sum)
