@@ -1,0 +1,75 @@
+"""Everything the identity builder raises on purpose, one small tree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class IdentityBuilderError(Exception):
+    """Base of all errors of this package. The text is one line, unless several settings are wrong at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingProblem:
+    """One wrong setting: where it stands (`origin`), what was found, and what is allowed."""
+
+    key: str
+    value: object
+    allowed: str
+    origin: str
+
+    def __str__(self) -> str:
+        return f"{self.key} = {self.value!r}: {self.allowed} [{self.origin}]"
+
+
+class SettingsError(IdentityBuilderError, ValueError):
+    """Wrong settings, all of them at once; `problems` lists them in a stable order."""
+
+    def __init__(self, problems: Sequence[SettingProblem]) -> None:
+        self.problems = tuple(problems)
+        lines = [str(problem) for problem in self.problems]
+        if len(lines) == 1:
+            super().__init__(f"wrong setting: {lines[0]}")
+        else:
+            super().__init__("\n  ".join([f"{len(lines)} wrong settings:", *lines]))
+
+
+class InputError(IdentityBuilderError, ValueError):
+    """An input cannot be read as what it should be. `source` is what was given."""
+
+    def __init__(self, source: str, reason: str) -> None:
+        self.source = source
+        self.reason = reason
+        super().__init__(f"cannot read {source}: {reason}")
+
+
+class FolderNameError(IdentityBuilderError, ValueError):
+    """A name that would become a folder cannot be one. `name` is what was given."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(f"{name!r} cannot name a folder: {reason}")
+
+
+class DocumentError(IdentityBuilderError, ValueError):
+    """A metadata document cannot be made or read: `document` says which, `reason` why."""
+
+    def __init__(self, document: str, reason: str) -> None:
+        self.document = document
+        self.reason = reason
+        super().__init__(f"{document}: {reason}")
+
+
+class ExportError(IdentityBuilderError, OSError):
+    """A result cannot be written. What was published before under `target` is still there, complete."""
+
+    def __init__(self, target: Path, reason: str) -> None:
+        self.target = target
+        self.reason = reason
+        super().__init__(f"cannot write {target}: {reason}")
+
+    def __str__(self) -> str:
+        return f"cannot write {self.target}: {self.reason}"

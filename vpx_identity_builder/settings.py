@@ -1,0 +1,160 @@
+"""Settings of the identity builder: what can be set, and the validated values with the origin of each.
+
+Looked up in this order: constructor arguments, environment `VPX_IDENTITY_BUILDER__<KEY>`, the table
+`[identity_builder]` of a TOML file (`IDENTITY_BUILDER_CONFIG`, else `identity_builder.toml` in the working folder),
+defaults.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+from vpx_identity_builder.core.config import FACE_ID_MODELS, GROUPS, Config, FaceIdModel, NoveltyScale, setting_fields
+from vpx_identity_builder.settings_sources import Found, collect
+from vpx_identity_builder.settings_validation import SettingSpec, check
+
+ImageFormat = Literal["jpeg", "png"]
+
+
+def _meta(why: str, choices: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {"unit": "", "why": why, "choices": choices}
+
+
+def _override(low: float, high: float, unit: str, why: str) -> Any:
+    return field(default=None, metadata={"low": low, "high": high, "unit": unit, "why": why})
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSettings:
+    """Where the sets go, in which form, and how the inputs are to be understood."""
+
+    output_dir: Path = field(
+        default=Path("output"), metadata=_meta("sets go to {output_dir}/{video_id}/identity_builder")
+    )
+    video_id: str | None = field(default=None, metadata=_meta("name of the video's folder; unset: the file's name"))
+    image_format: ImageFormat = field(default="jpeg", metadata=_meta("file format of the images", ("jpeg", "png")))
+    jpeg_quality: int = field(
+        default=95, metadata={"low": 95, "high": 100, "unit": "JPEG quality", "why": "references must not be blocky"}
+    )
+    face_id_model: str = field(
+        default="auto",
+        metadata=_meta(
+            "the model that made the Face-ID embeddings; auto: as the detector says, else by length",
+            ("auto", *(model.name for model in FACE_ID_MODELS)),
+        ),
+    )
+    flip_pitch: bool = field(default=False, metadata=_meta("some detectors give the pitch with the opposite sign"))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOverrides:
+    """Thresholds that otherwise belong to a model's own row; None = the row's value."""
+
+    tau_id: float | None = _override(-1, 1, "cosine", "a frame is this person (§6)")
+    tau_merge: float | None = _override(-1, 1, "cosine", "two tracklets are one person")
+    tau_split: float | None = _override(-1, 1, "cosine", "below this a trusted frame contradicts its tracklet")
+    novelty_threshold: float | None = _override(0, 2, "cosine distance", "from here on an image is new (§7)")
+    novelty_plateau: float | None = _override(0, 2, "cosine distance", "below this nothing new comes (§9)")
+
+    def face_id(self, row: FaceIdModel) -> FaceIdModel:
+        """`row` with the overridden thresholds; its origin says so."""
+        given = {
+            key: value for key in ("tau_id", "tau_merge", "tau_split") if (value := getattr(self, key)) is not None
+        }
+        return replace(row, **given, origin=f"{row.origin}; {', '.join(given)} set by hand") if given else row
+
+    def novelty(self, scale: NoveltyScale) -> NoveltyScale:
+        """`scale` with the overridden thresholds. It counts as calibrated once both are set by hand."""
+        return NoveltyScale(
+            threshold=scale.threshold if self.novelty_threshold is None else self.novelty_threshold,
+            plateau=scale.plateau if self.novelty_plateau is None else self.novelty_plateau,
+            calibrated=scale.calibrated or None not in (self.novelty_threshold, self.novelty_plateau),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One setting for people: its effective value, where that came from, and what it is for."""
+
+    key: str
+    value: object
+    default: object
+    origin: str
+    allowed: str
+    unit: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, validated. `origins` maps each key to "default", "argument", "environment NAME" or "file PATH"."""
+
+    config: Config = field(default_factory=Config)
+    output: OutputSettings = OutputSettings()
+    overrides: ModelOverrides = ModelOverrides()
+    origins: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(specs(), "default"))
+
+    def values(self) -> dict[str, object]:
+        """Key → effective value, in order of appearance."""
+        owners: dict[str, object] = {group: getattr(self.config, group) for group in GROUPS}
+        owners |= {"output": self.output, "overrides": self.overrides}
+        return {spec.key: getattr(owners[spec.group], spec.key) for spec in specs().values()}
+
+    def rows(self) -> list[SettingRow]:
+        """Every setting with its value, origin, range, unit and reason."""
+        values = self.values()
+        return [
+            SettingRow(key, values[key], spec.default, self.origins[key], spec.allowed, spec.unit, spec.why)
+            for key, spec in specs().items()
+        ]
+
+    def changed(self) -> dict[str, str | int | float | bool]:
+        """What differs from the defaults and bears on the choice of images; paths and names stay out."""
+        private = ("output_dir", "video_id")
+        return {
+            row.key: row.value
+            for row in self.rows()
+            if row.key not in private and row.value != row.default and isinstance(row.value, str | int | float | bool)
+        }
+
+
+def specs() -> dict[str, SettingSpec]:
+    """Key → specification of every setting: the groups of `core.config`, then output, then model overrides."""
+    owned: list[tuple[str, type[Any], Field[Any]]] = [
+        (group, GROUPS[group], item) for group, item in setting_fields().values()
+    ]
+    owned += [("output", OutputSettings, item) for item in fields(OutputSettings)]
+    owned += [("overrides", ModelOverrides, item) for item in fields(ModelOverrides)]
+    return {item.name: SettingSpec.of(group, item, get_type_hints(cls)[item.name]) for group, cls, item in owned}
+
+
+def resolve(
+    arguments: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Settings:
+    """The effective settings. Raises `SettingsError` that lists every problem, or names the line of a broken file.
+
+    `environ` and `cwd` are those of the process unless given.
+    """
+    known = specs()
+    found, problems = collect(
+        arguments or {}, os.environ if environ is None else environ, Path.cwd() if cwd is None else cwd, known
+    )
+    return _build(known, found, check(known, found, problems))
+
+
+def _build(known: Mapping[str, SettingSpec], found: Mapping[str, Found], values: Mapping[str, object]) -> Settings:
+    groups: dict[str, dict[str, Any]] = {}
+    for key, spec in known.items():
+        groups.setdefault(spec.group, {})[key] = values[key]
+    return Settings(
+        config=Config(**{name: cls(**groups[name]) for name, cls in GROUPS.items()}),
+        output=OutputSettings(**groups["output"]),
+        overrides=ModelOverrides(**groups["overrides"]),
+        origins={key: found[key].origin if key in found else "default" for key in known},
+    )

@@ -1,0 +1,99 @@
+"""The places settings come from: constructor arguments, environment, TOML file. Nothing is validated here but names."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from vpx_identity_builder.errors import SettingProblem, SettingsError
+
+MODULE = "identity_builder"
+ENVIRONMENT_PREFIX = "VPX_IDENTITY_BUILDER__"
+FILE_VARIABLE = "IDENTITY_BUILDER_CONFIG"
+FILE_NAME = "identity_builder.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A value as it was found, unchecked, and where."""
+
+    value: object
+    origin: str
+
+
+def collect(
+    arguments: Mapping[str, object], environ: Mapping[str, str], cwd: Path, known: Iterable[str]
+) -> tuple[dict[str, Found], list[SettingProblem]]:
+    """Key → the value of the strongest source, and a problem for every key that is none of `known`."""
+    names = list(known)
+    found: dict[str, Found] = {}
+    problems: list[SettingProblem] = []
+    sources = (from_file(environ, cwd, problems), from_environment(environ), from_arguments(arguments))
+    for source in sources:
+        for key, item in source.items():
+            if key in names:
+                found[key] = item
+            else:
+                problems.append(_unknown(key, item, names))
+    return found, problems
+
+
+def from_arguments(arguments: Mapping[str, object]) -> dict[str, Found]:
+    """Constructor arguments; keys may carry the module's name, as in `identity_builder.tau_id`."""
+    return {key.removeprefix(f"{MODULE}."): Found(value, "argument") for key, value in arguments.items()}
+
+
+def from_environment(environ: Mapping[str, str]) -> dict[str, Found]:
+    """`VPX_IDENTITY_BUILDER__<KEY>`; an empty variable counts as not set."""
+    return {
+        name.removeprefix(ENVIRONMENT_PREFIX).lower(): Found(text, f"environment {name}")
+        for name, text in sorted(environ.items())
+        if name.startswith(ENVIRONMENT_PREFIX) and text.strip()
+    }
+
+
+def from_file(environ: Mapping[str, str], cwd: Path, problems: list[SettingProblem]) -> dict[str, Found]:
+    """The table `[identity_builder]` of the TOML file; tables of other modules are theirs to read.
+
+    A file named by the environment must exist; `identity_builder.toml` in the working folder may be absent.
+    """
+    path, shown, demanded = _path(environ, cwd)
+    if not demanded and not path.exists():
+        return {}
+    document = _parse(path, shown)
+    origin = f"file {shown}"
+    problems.extend(
+        SettingProblem(key, value, f"belongs into the table [{MODULE}]", origin)
+        for key, value in document.items()
+        if not isinstance(value, dict)
+    )
+    table = document.get(MODULE, {})
+    return {key: Found(value, origin) for key, value in table.items()} if isinstance(table, dict) else {}
+
+
+def _path(environ: Mapping[str, str], cwd: Path) -> tuple[Path, str, bool]:
+    named = environ.get(FILE_VARIABLE, "").strip()
+    if named:
+        return cwd / Path(named).expanduser(), named, True
+    return cwd / FILE_NAME, FILE_NAME, False
+
+
+def _parse(path: Path, shown: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError([SettingProblem(shown, "TOML", f"is not valid TOML: {error}", f"file {shown}")]) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError([SettingProblem(shown, "TOML", "is not UTF-8 text", f"file {shown}")]) from error
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise SettingsError([SettingProblem(shown, "TOML", f"cannot be read: {reason}", f"file {shown}")]) from error
+
+
+def _unknown(key: str, item: Found, names: list[str]) -> SettingProblem:
+    close = get_close_matches(key, names, n=3, cutoff=0.6)
+    hint = f"did you mean {' or '.join(close)}?" if close else "`identity-builder config` lists all settings"
+    return SettingProblem(key, item.value, f"no such setting; {hint}", item.origin)
