@@ -51,7 +51,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Person:
-    """What is known of one person while the video runs. `met` are the numbers of persons confirmed in one frame with it.
+    """What is known of one person while the video runs. `met`: the numbers of persons confirmed beside it in one frame.
 
     `strict` holds trusted embeddings (strict gate, mild pose), `loose` all others that passed the loose gate.
     """
@@ -147,6 +147,18 @@ def may_join(a: Person, b: Person, model: FaceIdModel) -> float | None:
         return None
     similarity = float(a.prototype @ b.prototype)
     return similarity if similarity >= model.tau_merge else None
+
+
+def joined(persons: Sequence[Person], a: Person, b: Person, config: PersonConfig) -> tuple[list[Person], Person, int]:
+    """Everybody after `a` and `b` became one, that person, and the number that is gone."""
+    one = merged(a, b, config)
+    gone = b.number if one.number == a.number else a.number
+    others = [
+        replace(p, met=(p.met - {gone}) | {one.number}) if gone in p.met else p
+        for p in persons
+        if p.number not in (a.number, b.number)
+    ]
+    return [*others, one], one, gone
 
 
 def join_next(persons: Sequence[Person], model: FaceIdModel, min_embeddings: int) -> tuple[Person, Person] | None:

@@ -1,7 +1,7 @@
 """The bounded pool of one person's candidate crops while the video runs (§4: save, replace, add).
 
-A candidate may hold three kinds of slots at once: its bucket, its challenge conditions, and a time slot among the anchor
-candidates; so a better-looking frame never evicts a dark or occluded one. The pool does not grow with the video.
+A candidate may hold three kinds of slots at once: its bucket, its challenge conditions, and a time slot among the
+anchor candidates; so a better-looking frame never evicts a dark or occluded one. The pool does not grow with the video.
 """
 
 from __future__ import annotations
