@@ -55,7 +55,9 @@ class WeightsUnsafeError(WeightsError):
     """A model file refers to data outside its own verified files."""
 
     def __init__(self, path: Path, location: str) -> None:
-        super().__init__(f"{path} refers to external data {location!r}: only its own verified files beside it are accepted")
+        super().__init__(
+            f"{path} refers to external data {location!r}: only its own verified files beside it are accepted"
+        )
         self.path = path
         self.location = location
 

@@ -1,0 +1,39 @@
+"""What a backend is: the contract of `infer`, and nothing about images."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpx_vision_embed.errors import BackendError
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+class Backend(Protocol):
+    """A loaded model. `infer` may be called from several threads at once; a backend must not be used after a fork."""
+
+    @property
+    def device(self) -> str:
+        """Where it runs: "cpu" or "cuda"."""
+
+    def infer(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, 3, h, w) float32 normalised RGB planes, n ≥ 1 → (n, dim) float32, not normalised.
+
+        Raises BackendError if the library fails or answers with another shape or a non-finite number.
+        """
+
+    def close(self) -> None:
+        """Let go of the model's memory; a second call does nothing."""
+
+
+def require_answer(answer: NDArray[np.float32], rows: int, dim: int) -> NDArray[np.float32]:
+    """The answer as float32 if it is (rows, dim) and finite, else BackendError."""
+    if answer.shape != (rows, dim):
+        raise BackendError(f"the model answered with shape {answer.shape}, expected ({rows}, {dim})")
+    values = np.ascontiguousarray(answer, dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise BackendError("the model answered with a number that is not finite")
+    return values

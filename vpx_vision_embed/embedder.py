@@ -1,0 +1,172 @@
+"""VisionEmbedder: crops in, unit vectors out. The plain Python API that other analyzers share (design document §13).
+
+A model is loaded once per process for each (model, device, backend, threads), however many embedders use it, and freed
+with the last of them. Embedders may be used from several threads at once, and must be opened after a fork, not before.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vpx_vision_embed import weights
+from vpx_vision_embed.backends.base import Backend, Device
+from vpx_vision_embed.errors import BackendError, ClosedError
+from vpx_vision_embed.models import AUTO_BODY, AUTO_FACE, BUNDLED, ModelSpec, get_spec
+from vpx_vision_embed.preprocess import check_crop, preprocess
+
+BackendName = Literal["auto", "onnx", "timm"]
+MAX_BATCH = 32
+"""Crops per inference: memory stays bounded however many are passed at once."""
+
+_Key = tuple[str, str, str, int]
+
+
+@dataclass
+class _Shared:
+    backend: Backend
+    users: int
+
+
+_lock = threading.Lock()
+_sessions: dict[_Key, _Shared] = {}
+
+
+def choose_model(name: str, role: Literal["face", "body"] = "face", face: ModelSpec | None = None) -> ModelSpec:
+    """The row for a setting; `auto` takes the design's default if a file of it is local, otherwise a smaller one.
+
+    Args:
+        name: "auto", or a key, alias or version tag.
+        role: which default `auto` means.
+        face: for bodies, the chosen face model: the second choice of `auto`.
+
+    A local file that turns out to be wrong is an error of the embedder that opens it, never a reason to fall back.
+    """
+    if name != "auto":
+        return get_spec(name)
+    for key in AUTO_FACE if role == "face" else AUTO_BODY:
+        spec = get_spec(key)
+        if weights.is_present(spec):
+            return spec
+    return face if face is not None else BUNDLED
+
+
+class VisionEmbedder:
+    """Embeds image crops with one model.
+
+    Args:
+        model: "auto", or a key, alias or version tag of `models.MODELS`.
+        device: "auto", "cpu" or "cuda".
+        threads: CPU threads per inference.
+        backend: "auto" takes ONNX Runtime if the model's ONNX file is local, otherwise timm.
+
+    Raises:
+        UnknownModelError, WeightsError (with the command that fetches the file), BackendError.
+    """
+
+    def __init__(
+        self, model: str = "auto", device: Device = "auto", *, threads: int = 2, backend: BackendName = "auto"
+    ) -> None:
+        self.spec = choose_model(model)
+        chosen = _choose_backend(self.spec, backend)
+        self._key: _Key = (self.spec.key, device, chosen, threads)
+        self._backend: Backend | None = _acquire(self._key, self.spec, device)
+
+    @property
+    def dim(self) -> int:
+        """Length of an embedding."""
+        return self.spec.dim
+
+    @property
+    def device(self) -> str:
+        """Where the model runs: "cpu" or "cuda"."""
+        return self._open_backend().device
+
+    def embed(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Embed crops of any sizes.
+
+        Args:
+            crops: (h, w, 3) uint8 BGR images; of one that is not square only the centre square is seen.
+
+        Returns:
+            (n, dim) float32 unit rows in the order of the crops; (0, dim) for none.
+
+        Raises:
+            CropError (a ValueError): not such an image. ClosedError: after close(). BackendError: inference failed.
+        """
+        backend = self._open_backend()
+        for index, crop in enumerate(crops):
+            check_crop(crop, index)
+        rows = np.empty((len(crops), self.dim), np.float32)
+        for start in range(0, len(crops), MAX_BATCH):
+            part = crops[start : start + MAX_BATCH]
+            rows[start : start + len(part)] = unit_rows(backend.infer(preprocess(part, self.spec.preprocessing)))
+        return rows
+
+    def close(self) -> None:
+        """Give the model back; it is freed with its last user. A second call does nothing."""
+        if self._backend is not None:
+            self._backend = None
+            _give_back(self._key)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open_backend(self) -> Backend:
+        if self._backend is None:
+            raise ClosedError(f"the embedder for {self.spec.key} is closed")
+        return self._backend
+
+
+def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n, dim) float32 with each row divided by its L2 norm. Raises BackendError on a row of zeros."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    if (norms == 0.0).any():
+        raise BackendError("the model answered with a vector of length 0")
+    return np.asarray(rows / norms, np.float32)
+
+
+def _choose_backend(spec: ModelSpec, wanted: BackendName) -> Literal["onnx", "timm"]:
+    if wanted != "auto":
+        return wanted
+    return "timm" if not weights.has_onnx(spec) and weights.is_present(spec) else "onnx"
+
+
+def _acquire(key: _Key, spec: ModelSpec, device: Device) -> Backend:
+    with _lock:
+        shared = _sessions.get(key)
+        if shared is None:
+            shared = _sessions[key] = _Shared(_load(key, spec, device), 0)
+        shared.users += 1
+        return shared.backend
+
+
+def _give_back(key: _Key) -> None:
+    with _lock:
+        shared = _sessions[key]
+        shared.users -= 1
+        if shared.users == 0:
+            del _sessions[key]
+            shared.backend.close()
+
+
+def _load(key: _Key, spec: ModelSpec, device: Device) -> Backend:
+    _, _, backend, threads = key
+    if backend == "timm":
+        from vpx_vision_embed.backends.timm import TimmBackend
+
+        return TimmBackend(spec, weights.locate_state_dict(spec), device, threads)
+    from vpx_vision_embed.backends.onnx import OnnxBackend
+
+    return OnnxBackend(weights.locate(spec), spec.dim, device, threads)

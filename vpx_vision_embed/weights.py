@@ -1,0 +1,168 @@
+"""From a model row to verified files on this machine; nothing is ever downloaded here (see `pull`).
+
+Files of a row with pinned hashes lie in `<models_dir>/vision/<key>/`, or are those of the installed package that
+carries them. Files of a row without pins may be put at `<models_dir>/vision/<name>` by hand: then a list
+`<name>.sha256` beside them (the output of `sha256sum`) says what they must be, and stands for the row's missing pins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import re
+from pathlib import Path
+
+from vpx.sdk import get_models_dir
+
+from vpx_vision_embed.errors import (
+    WeightsCorruptError,
+    WeightsError,
+    WeightsMissingError,
+    WeightsUnpinnedError,
+)
+from vpx_vision_embed.models import ModelSpec, PackageSource, WeightFile
+from vpx_vision_embed.onnx_files import require_only_beside
+
+_SUM_LINE = re.compile(r"([0-9a-fA-F]{64})[ \t]+\*?(.+)")
+
+
+def vision_dir() -> Path:
+    """`<models_dir>/vision`, where all files of this package lie."""
+    return Path(get_models_dir()) / "vision"
+
+
+def own_dir(spec: ModelSpec) -> Path:
+    """The folder that `pull` fills for a row."""
+    return vision_dir() / spec.key
+
+
+def sha256(path: Path) -> str:
+    """Lower-case hex SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def remedy(spec: ModelSpec) -> str:
+    """What to do about missing or wrong files of a row, as the end of a sentence."""
+    if is_pinned(spec):
+        return f"run `vision-embed pull {spec.aliases[0] if spec.aliases else spec.key}`"
+    name = spec.onnx[0].name
+    return (
+        f"this model is not pinned yet and cannot be pulled; put your own export at {vision_dir() / name} "
+        f"with its checksum in {name}.sha256, or choose another model"
+    )
+
+
+def is_pinned(spec: ModelSpec) -> bool:
+    """Whether the row itself vouches for every file of its ONNX model."""
+    return all(file.sha256 is not None for file in spec.onnx)
+
+
+def is_present(spec: ModelSpec) -> bool:
+    """Whether a file of the model is there at all, right or wrong: `locate` says which."""
+    return _find_folder(spec, spec.onnx[0].name) is not None or _state_dict_path(spec) is not None
+
+
+def has_onnx(spec: ModelSpec) -> bool:
+    """Whether an ONNX file of the model is there, right or wrong."""
+    return _find_folder(spec, spec.onnx[0].name) is not None
+
+
+def locate(spec: ModelSpec) -> Path:
+    """The verified ONNX model file of a row; its external data lies verified beside it.
+
+    Raises:
+        WeightsMissingError: no file here, with the command that fetches it.
+        WeightsCorruptError: a file with another SHA-256 than the expected one.
+        WeightsUnpinnedError: a file of an unpinned row without its checksum list.
+        WeightsUnsafeError: a model that refers to data outside its own files.
+    """
+    name = spec.onnx[0].name
+    folder = _find_folder(spec, name)
+    if folder is None:
+        raise WeightsMissingError(spec.key, _search_dirs(spec), remedy(spec))
+    model = folder / name
+    sums = _expected_sums(spec, model, spec.onnx)
+    for file_name, expected in sums.items():
+        verify(folder / file_name, expected, spec)
+    require_only_beside(model, set(sums) - {name})
+    return model
+
+
+def locate_state_dict(spec: ModelSpec) -> Path:
+    """The verified state dict (safetensors) for the timm backend. Errors as `locate`."""
+    path = _state_dict_path(spec)
+    if path is None or spec.timm_file is None:
+        raise WeightsMissingError(spec.key, [vision_dir()], remedy(spec))
+    sums = _expected_sums(spec, path, (spec.timm_file,))
+    verify(path, sums[path.name], spec)
+    return path
+
+
+def verify(path: Path, expected: str, spec: ModelSpec) -> None:
+    """Raise unless the file exists and has this SHA-256."""
+    try:
+        found = sha256(path)
+    except FileNotFoundError as error:
+        raise WeightsMissingError(spec.key, [path.parent], remedy(spec)) from error
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
+    if found != expected:
+        raise WeightsCorruptError(path, expected, found, remedy(spec))
+
+
+def _state_dict_path(spec: ModelSpec) -> Path | None:
+    if spec.timm_file is None:
+        return None
+    path = vision_dir() / spec.timm_file.name
+    return path if path.is_file() else None
+
+
+def _search_dirs(spec: ModelSpec) -> list[Path]:
+    return [own_dir(spec)] if is_pinned(spec) else [vision_dir()]
+
+
+def _find_folder(spec: ModelSpec, name: str) -> Path | None:
+    for folder in _search_dirs(spec):
+        if (folder / name).is_file():
+            return folder
+    if isinstance(spec.source, PackageSource):
+        return _installed_folder(spec.source, name)
+    return None
+
+
+def _installed_folder(source: PackageSource, name: str) -> Path | None:
+    try:
+        distribution = importlib.metadata.distribution(source.distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    folder = Path(str(distribution.locate_file(source.folder)))
+    return folder if (folder / name).is_file() else None
+
+
+def _expected_sums(spec: ModelSpec, model: Path, files: tuple[WeightFile, ...]) -> dict[str, str]:
+    """File name to expected SHA-256: the row's pins, or the checksum list beside the model."""
+    pinned = {file.name: file.sha256 for file in files if file.sha256 is not None}
+    if len(pinned) == len(files):
+        return pinned
+    listing = model.with_name(model.name + ".sha256")
+    try:
+        sums = _read_sums(listing)
+    except OSError as error:
+        raise WeightsUnpinnedError(
+            f"{spec.key} is not pinned by this version, and {listing} with the checksum of {model.name} is not there"
+        ) from error
+    if model.name not in sums:
+        raise WeightsUnpinnedError(f"{listing} has no line for {model.name}")
+    return sums
+
+
+def _read_sums(listing: Path) -> dict[str, str]:
+    """Lines of `sha256sum` as {plain file name: hex}; names with a folder in them are refused."""
+    sums: dict[str, str] = {}
+    for line in listing.read_text(encoding="utf-8", errors="replace").splitlines():
+        match = _SUM_LINE.fullmatch(line.strip())
+        if match is None or Path(match[2]).name != match[2]:
+            raise WeightsUnpinnedError(f"{listing}: not a line of `sha256sum`: {line[:80]!r}")
+        sums[match[2]] = match[1].lower()
+    return sums
