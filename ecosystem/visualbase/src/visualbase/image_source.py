@@ -1,0 +1,147 @@
+"""One image, or a folder of images, as a source of frames."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from visualbase.base import BaseSource
+from visualbase.errors import SourceError, SourceNotFound, SourceUnreadable
+from visualbase.frame import Frame
+from visualbase.sampling import SECOND_NS
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+
+class ImageSource(BaseSource):
+    """One image or the images of a folder (not of its subfolders) in natural name order, one second apart.
+
+    Pictures are turned upright by their EXIF orientation, transparency is dropped, of an animation the first picture is
+    taken. Hidden files and other suffixes are left out of a folder. An unreadable image raises ``SourceUnreadable``
+    with its path from ``retrieve`` and ``read``; reading may go on after it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
+        self._files: list[Path] = []
+        self._position = -1
+
+    @property
+    def path(self) -> Path:
+        """The path as it was given."""
+        return self._path
+
+    @property
+    def fps(self) -> float:
+        """Always 1: the images are one second apart."""
+        return 1.0
+
+    @property
+    def width(self) -> int:
+        """Width of the first image in pixels."""
+        return int(_read_image(self._listed()[0]).shape[1])
+
+    @property
+    def height(self) -> int:
+        """Height of the first image in pixels."""
+        return int(_read_image(self._listed()[0]).shape[0])
+
+    @property
+    def frame_count(self) -> int:
+        """Number of images."""
+        return len(self._listed())
+
+    @property
+    def duration_sec(self) -> float:
+        """Number of images in seconds."""
+        return float(self.frame_count)
+
+    @property
+    def time_tolerance_ns(self) -> int:
+        """1: the times are exact."""
+        return 1
+
+    @property
+    def current_path(self) -> Path | None:
+        """The file of the current frame, or None before the first and after the last."""
+        return self._files[self._position] if 0 <= self._position < len(self._files) else None
+
+    def open(self) -> None:
+        """List the images. Raises ``SourceNotFound``, or ``SourceUnreadable`` for a folder without images."""
+        self._files = self._list_files()
+        self._position = -1
+
+    def grab(self) -> int | None:
+        """Move to the next image; its time in ns, or None at the end."""
+        if not self._files:
+            raise SourceError(self._path, "the source is not open")
+        self._position = min(self._position + 1, len(self._files))
+        return None if self._position == len(self._files) else self._position * SECOND_NS
+
+    def retrieve(self) -> Frame:
+        """The image that ``grab`` moved to."""
+        current = self.current_path
+        if current is None:
+            raise SourceError(self._path, "there is no current image; grab() one first")
+        return Frame.from_array(_read_image(current), self._position, self._position * SECOND_NS)
+
+    def seek(self, t_ns: int) -> None:
+        """Go to the first image at or after a time."""
+        if not self._files:
+            raise SourceError(self._path, "the source is not open")
+        self._position = min(max(0, -(-t_ns // SECOND_NS)), len(self._files)) - 1
+
+    def close(self) -> None:
+        """Forget the list of images."""
+        self._files = []
+        self._position = -1
+
+    def _listed(self) -> list[Path]:
+        return self._files or self._list_files()
+
+    def _list_files(self) -> list[Path]:
+        try:
+            if self._path.is_dir():
+                files = [entry for entry in self._path.iterdir() if is_image_path(entry) and entry.is_file()]
+            elif self._path.exists():
+                files = [self._path]
+            else:
+                raise SourceNotFound(self._path, "no such file or folder")
+        except PermissionError as error:
+            raise SourceUnreadable(self._path, "access is denied") from error
+        if not files:
+            raise SourceUnreadable(self._path, "the folder holds no images")
+        return sorted(files, key=_natural_key)
+
+
+def is_image_path(path: Path) -> bool:
+    """Say by its name whether a file is a visible image."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
+def _natural_key(path: Path) -> tuple[list[tuple[int, str]], str]:
+    """Sort key under which image2 comes before image10."""
+    parts = re.findall(r"\d+|\D+", path.name)
+    return [(int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in parts], path.name
+
+
+def _read_image(path: Path) -> NDArray[np.uint8]:
+    """Upright (height, width, 3) uint8 BGR pixels. Raises ``SourceUnreadable`` with the path."""
+    try:
+        content = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise SourceUnreadable(path, f"cannot be read: {error.strerror}") from error
+    if content.size == 0:
+        raise SourceUnreadable(path, "the file is empty")
+    try:
+        image = cv2.imdecode(content, cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise SourceUnreadable(path, f"is not a readable image ({error.err})") from error
+    if image is None:
+        raise SourceUnreadable(path, "is not a readable image")
+    return np.asarray(image, dtype=np.uint8)
