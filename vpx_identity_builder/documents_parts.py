@@ -1,0 +1,197 @@
+"""Parts of documents, made from core values. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from vpx_identity_builder import schema_parts as schema
+from vpx_identity_builder.core.types import (
+    Box,
+    Candidate,
+    Coverage,
+    GateResult,
+    ModelNames,
+    PersonSet,
+    UnpublishedPerson,
+)
+from vpx_identity_builder.errors import DocumentError
+
+UNKNOWN_MODEL = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What the documents say of a run beyond its result.
+
+    `created_at`: UTC in ISO 8601. `source_name`: file name without folders. `content_sha256`: hex. `fps`: the rate
+    asked for. `settings`: what differs from the defaults.
+    """
+
+    video_id: str
+    app_version: str
+    created_at: str
+    source_name: str | None = None
+    content_sha256: str | None = None
+    fps: float | None = None
+    source_fps: float | None = None
+    settings: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+def person_folder(person_id: int) -> str:
+    """Folder of a person's sets (§2)."""
+    return f"person_{person_id}"
+
+
+def version_of(models: ModelNames, context: RunContext) -> schema.Version:
+    """`_version` of a document."""
+    return schema.Version(
+        app_version=context.app_version,
+        embed_model=models.vision_face or UNKNOWN_MODEL,
+        created_at=context.created_at,
+    )
+
+
+def models_of(models: ModelNames) -> schema.Models:
+    """The models of a run."""
+    return schema.Models(
+        face_id=models.face_id,
+        vision_face=models.vision_face,
+        vision_body=models.vision_body,
+        vision_calibrated=models.vision_calibrated,
+    )
+
+
+def shares_of(coverage: Coverage) -> schema.CoverageShares:
+    """Coverage as text, `6/7` per axis (§2)."""
+    return schema.CoverageShares(yaw=str(coverage.yaw), pitch=str(coverage.pitch), expression=str(coverage.expression))
+
+
+def summary_of(person: PersonSet) -> schema.PersonSummary:
+    """One published person in `result.json`."""
+    return schema.PersonSummary(
+        person_id=person.person_id,
+        folder=person_folder(person.person_id),
+        track_score=rounded(person.track_score),
+        frames_seen=person.frames_seen,
+        anchor_count=len(person.anchors),
+        coverage_count=len(person.coverage_images),
+        challenge_count=len(person.challenge),
+        coverage_buckets_filled=shares_of(person.coverage),
+        soft=person.soft,
+        stop_reason=person.stop_reason,
+        notes=list(person.notes),
+    )
+
+
+def unpublished_of(person: UnpublishedPerson) -> schema.Unpublished:
+    """Somebody seen and not published."""
+    return schema.Unpublished(
+        reason=person.reason,
+        frames_seen=person.frames_seen,
+        track_score=rounded(person.track_score),
+        first_seen_ms=milliseconds(person.first_t_ns),
+        last_seen_ms=milliseconds(person.last_t_ns),
+    )
+
+
+def gate_of(result: GateResult) -> schema.Gate:
+    """A gate, component by component, with margins."""
+    checks = []
+    for check in result.checks:
+        value = number(check.value)
+        margin = None if value is None else rounded(abs(value - check.limit) * (1 if check.passed else -1))
+        checks.append(
+            schema.GateCheck(
+                name=check.name, value=value, limit=rounded(check.limit), margin=margin, passed=check.passed
+            )
+        )
+    return schema.Gate(passed=result.passed, checks=checks)
+
+
+def measures_of(candidate: Candidate) -> schema.Measures:
+    """What was measured on the face of a candidate."""
+    sample = candidate.sample
+    measures, expression = sample.measures, sample.expression
+    return schema.Measures(
+        confidence=number(sample.confidence),
+        face_px=number(measures.face_px),
+        area_share=number(measures.area_share),
+        sharpness=number(measures.sharpness),
+        brightness=number(measures.brightness),
+        clipped_share=number(measures.clipped_share),
+        alignment_error=number(measures.alignment_error),
+        occlusion_ratio=number(sample.occlusion_ratio),
+        mouth_open=number(expression.mouth_open),
+        eye_open=number(expression.eye_open),
+        smile=number(expression.smile),
+    )
+
+
+def member_of(candidate: Candidate, person_id: int, stability: float) -> schema.PairMember:
+    """One of the two people in a pair image."""
+    buckets = candidate.buckets
+    return schema.PairMember(
+        person_id=person_id,
+        yaw_bin=buckets.yaw,
+        pitch_bin=buckets.pitch,
+        expression_bin=buckets.expression,
+        occlusion_bin=buckets.occlusion,
+        stable_score=cosine(stability),
+        face_bbox=int_box(candidate.sample.bbox),
+    )
+
+
+def relative_position(left: Box, right: Box, ids: tuple[int, int]) -> schema.RelativePosition:
+    """Where the right face is, seen from the left one (§12). Boxes in pixels, `ids` left and right person."""
+    dx_px = (right[0] + right[2] - left[0] - left[2]) / 2
+    dy_px = (right[1] + right[3] - left[1] - left[3]) / 2
+    height_px = max((left[3] - left[1] + right[3] - right[1]) / 2, 1.0)
+    return schema.RelativePosition(
+        left=ids[0],
+        right=ids[1],
+        dx=rounded(dx_px / height_px),
+        dy=rounded(dy_px / height_px),
+        distance=rounded(math.hypot(dx_px, dy_px) / height_px),
+        distance_px=round(math.hypot(dx_px, dy_px), 1),
+    )
+
+
+def scale_of(left: Box, right: Box) -> schema.Scale:
+    """Sizes of the two faces (§12). Boxes in pixels."""
+    left_px, right_px = (math.sqrt(max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)) for box in (left, right))
+    return schema.Scale(face_px=(round(left_px, 1), round(right_px, 1)), ratio=rounded(right_px / max(left_px, 1.0)))
+
+
+def milliseconds(t_ns: int) -> float:
+    """Nanoseconds as milliseconds, to the microsecond."""
+    return round(t_ns / 1e6, 3)
+
+
+def rounded(value: float) -> float:
+    """To four decimals, so that documents stay readable and stable."""
+    return round(float(value), 4)
+
+
+def number(value: float | None) -> float | None:
+    """`rounded`, or None for what is unknown, NaN or infinite."""
+    return None if value is None or not math.isfinite(value) else rounded(value)
+
+
+def cosine(value: float) -> float | None:
+    """A cosine, held within -1..1 against rounding; null where it could not be computed."""
+    return None if not math.isfinite(value) else rounded(min(max(value, -1.0), 1.0))
+
+
+def int_box(box: Box) -> tuple[int, int, int, int]:
+    """A box in whole pixels."""
+    return (round(box[0]), round(box[1]), round(box[2]), round(box[3]))
+
+
+def document_error(document: str, error: ValidationError) -> DocumentError:
+    """A failed validation as our own error, naming the document and the key."""
+    first = error.errors()[0]
+    return DocumentError(document, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}")

@@ -1,0 +1,61 @@
+"""Publishing a result in the folder layout of §2, with `result.json` and `report.html` beside the persons."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from vpx_identity_builder.core.types import RunResult
+from vpx_identity_builder.documents import RunContext
+from vpx_identity_builder.errors import ExportError, FolderNameError
+from vpx_identity_builder.export.atomic import published_marker, replace_tree
+from vpx_identity_builder.export.bundle import bundle
+from vpx_identity_builder.export.files import Files
+from vpx_identity_builder.export.report import render
+from vpx_identity_builder.names import contained, safe_video_id
+
+SET_FOLDER = "identity_builder"
+REPORT = "report.html"
+_SUFFIX_DIGITS = (6, 12, 64)
+
+
+def publish(result: RunResult, target: Path, context: RunContext, files: Files | None = None) -> Path:
+    """Write a result into `target` (as `target_folder` gives it), whole or not at all; returns `target`.
+
+    An earlier result there is replaced only once the new one is complete. Raises `ExportError` and `DocumentError`.
+    """
+    made = bundle(result, context)
+    replace_tree(target, made.folders(), {**made.files(), REPORT: render(made).encode()}, files)
+    return target
+
+
+def target_folder(output_dir: Path, video_id: str, content_sha256: str) -> tuple[str, Path]:
+    """The video id in effect and the folder its set belongs into: `{output_dir}/{video_id}/identity_builder`.
+
+    The same content keeps its folder; other content under a taken name gets the suffix `-<6 hex of its hash>`.
+    Raises `FolderNameError`, also for a folder that leads out of `output_dir` through a link.
+    """
+    name = safe_video_id(video_id)
+    candidates = [name, *(f"{name}-{content_sha256[:digits]}" for digits in _SUFFIX_DIGITS)]
+    for candidate in candidates:
+        target = contained(output_dir, candidate) / SET_FOLDER
+        held = _content_of(target)
+        if held in (None, content_sha256):
+            return candidate, target
+    raise FolderNameError(video_id, "the name and all its suffixes are taken by other content")
+
+
+def _content_of(target: Path) -> str | None:
+    """Content hash of the set in `target`: None if there is no set, empty if one is there but does not say."""
+    marker = published_marker(target)
+    try:
+        document = json.loads(marker.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return ""
+    except OSError as error:
+        raise ExportError(marker, error.strerror or type(error).__name__) from error
+    video = document.get("video") if isinstance(document, dict) else None
+    found = video.get("content_sha256") if isinstance(video, dict) else None
+    return found if isinstance(found, str) else ""

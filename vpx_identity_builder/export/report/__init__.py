@@ -1,0 +1,80 @@
+"""`report.html`: one page that shows a result to people. No scripts, nothing fetched; images are linked beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from vpx_identity_builder.core.buckets import EXPRESSION_BINS, PITCH_BINS, YAW_BINS
+from vpx_identity_builder.export.bundle import Bundle, ImageFile, PersonFiles
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One yaw × pitch cell of the coverage grid: the expressions that have an image there."""
+
+    yaw: str
+    pitch: str
+    expressions: tuple[tuple[str, bool], ...]
+
+    @property
+    def words(self) -> str:
+        """The cell in words."""
+        held = [name for name, filled in self.expressions if filled]
+        return f"yaw {self.yaw}, pitch {self.pitch}: {', '.join(held) or 'nothing'}"
+
+
+def render(bundle: Bundle) -> str:
+    """The page for a bundle; the same bundle gives the same text."""
+    return _template().render(
+        result=bundle.result,
+        persons=[(person, _sheets(person), coverage_grid(person.images)) for person in bundle.persons],
+        pair=bundle.pair,
+        yaw_bins=YAW_BINS,
+    )
+
+
+def coverage_grid(images: Iterable[ImageFile]) -> list[tuple[str, list[Cell]]]:
+    """Rows (pitch, from up to down) of cells (yaw) that say which expressions the images show there."""
+    held = {(image.meta.yaw_bin, image.meta.pitch_bin, image.meta.expression_bin) for image in images}
+    return [
+        (pitch, [Cell(yaw, pitch, tuple((e, (yaw, pitch, e) in held) for e in EXPRESSION_BINS)) for yaw in YAW_BINS])
+        for pitch in reversed(PITCH_BINS)
+    ]
+
+
+def _sheets(person: PersonFiles) -> list[tuple[str, str, tuple[ImageFile, ...]]]:
+    return [
+        ("Anchors", "frontal, best quality", person.anchors),
+        ("Coverage", "the best of every yaw, pitch and expression", person.coverage),
+        ("Challenge", "extreme pose, light or occlusion, and surely this person", person.challenge),
+    ]
+
+
+def _clock(milliseconds: float | None) -> str:
+    if milliseconds is None:
+        return "-"
+    tenths = round(milliseconds / 100)
+    return f"{tenths // 600}:{tenths % 600 / 10:04.1f}"
+
+
+def _score(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("vpx_identity_builder.export", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"clock": _clock, "score": _score, "href": quote, "words": lambda t: t.replace("_", " ")}
+    return environment.get_template("report.html.jinja")
