@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import onnxruntime as ort
 import pytest
-
 from vpx.body_pose.convert import convert
 from vpx.sdk.weights import WeightsError, load_weights
 
