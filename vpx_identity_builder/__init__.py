@@ -1,0 +1,23 @@
+"""identity_builder: ride video in, trustworthy identity set out."""
+
+from .builder import IdentitySetBuilder
+from .core.config import Config
+from .core.types import FaceSample, PersonSet, RunResult, StopReason
+from .errors import ExportError, IdentityBuilderError, InputError, SettingsError
+from .module import IdentityBuilder
+from .settings import Settings
+
+__all__ = [
+    "Config",
+    "ExportError",
+    "FaceSample",
+    "IdentityBuilder",
+    "IdentityBuilderError",
+    "IdentitySetBuilder",
+    "InputError",
+    "PersonSet",
+    "RunResult",
+    "Settings",
+    "SettingsError",
+    "StopReason",
+]

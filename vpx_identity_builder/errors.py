@@ -63,6 +63,16 @@ class DocumentError(IdentityBuilderError, ValueError):
         super().__init__(f"{document}: {reason}")
 
 
+class EncodingError(IdentityBuilderError, ValueError):
+    """A crop `(x1, y1, x2, y2)` px cannot be encoded as an image."""
+
+    def __init__(self, box: tuple[int, int, int, int], image_format: str, reason: str) -> None:
+        self.box = box
+        self.image_format = image_format
+        self.reason = reason
+        super().__init__(f"cannot encode the crop {box} as {image_format}: {reason}")
+
+
 class ExportError(IdentityBuilderError, OSError):
     """A result cannot be written. What was published before under `target` is still there, complete."""
 

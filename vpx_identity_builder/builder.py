@@ -1,0 +1,268 @@
+"""`IdentitySetBuilder`: faces of one video in, identity sets out; the only mutable state of the product."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from .core import geometry
+from .core.buckets import classify
+from .core.cast import Cast, Rider, forget_least_seen, join_all, keep_apart, stability_of
+from .core.config import FACE_ID_MODELS, UNCALIBRATED_NOVELTY, Config, FaceIdModel, NoveltyScale
+from .core.coverage import coverage_of, is_satisfied
+from .core.gates import loose_gate, strict_gate
+from .core.offer import Scales, consider, crop_box
+from .core.pair import PairSlots, pair_score
+from .core.persons import new_person, observed, rank
+from .core.pool import Pool
+from .core.quality import quality_score
+from .core.settle import settle
+from .core.tracks import Assignment, Tracklet, is_trusted, step
+from .core.types import Candidate, FaceSample, IntBox, ModelNames, PairCandidate, RunResult, StopReason
+
+Encoder = Callable[[IntBox], bytes]
+"""Encodes a crop of the frame at hand, `(x1, y1, x2, y2)` px, as JPEG or PNG bytes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Frame:
+    t_ns: int
+    arrival: int
+    faces: tuple[FaceSample, ...]
+    encode: Encoder
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceFate:
+    """What became of one face: its tracklet, the person it was taken for while the video runs, and a reason code."""
+
+    assignment: Assignment
+    person: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where the run stands after the frames so far; `should_stop` is §9 for every person that would be published."""
+
+    person_count: int
+    saved_total: int
+    coverage_yaw: int
+    coverage_pitch: int
+    coverage_expression: int
+    should_stop: bool
+
+
+class IdentitySetBuilder:
+    """Builds the sets of one video. Memory does not grow with its length. Not thread-safe.
+
+    Frames may arrive one place out of order: each waits for its successor before it is looked at. The row of
+    `face_id_models` that fits the first embedding's dimension holds for the whole run.
+    """
+
+    def __init__(
+        self,
+        config: Config | None = None,
+        face_id_models: Sequence[FaceIdModel] = FACE_ID_MODELS,
+        face_novelty: NoveltyScale = UNCALIBRATED_NOVELTY,
+        body_novelty: NoveltyScale = UNCALIBRATED_NOVELTY,
+    ) -> None:
+        self.config = config or Config()
+        self.scales = Scales(face_id_models[0], face_novelty, body_novelty)
+        self.last_fates: tuple[FaceFate, ...] = ()
+        self.faults: Counter[str] = Counter()
+        self._models = tuple(face_id_models)
+        self._model_known = False
+        self._waiting: list[_Frame] = []
+        self._tracklets: tuple[Tracklet, ...] = ()
+        self._person_of: dict[int, int] = {}
+        self._next_tracklet = 0
+        self._cast = Cast()
+        self._fates: Counter[str] = Counter()
+        self._frames = self._frames_with_faces = self._arrivals = 0
+        self._clock_ns: int | None = None
+        self._span_ns: tuple[int, int] | None = None
+        self._result: RunResult | None = None
+
+    @property
+    def frames_taken(self) -> int:
+        """Frames given to `add` so far."""
+        return self._arrivals
+
+    def add(self, t_ns: int, faces: Sequence[FaceSample], encode: Encoder) -> None:
+        """Take one frame's faces. `encode` is called at once or when the next frame comes, for crops worth keeping."""
+        if self._result is not None:
+            raise RuntimeError("the builder is finished; make a new one for the next video")
+        self._arrivals += 1
+        self._waiting.append(_Frame(t_ns, self._arrivals, tuple(faces), encode))
+        self._waiting.sort(key=lambda frame: (frame.t_ns, frame.arrival))
+        if len(self._waiting) > 1:
+            self._process(self._waiting.pop(0))
+
+    def finish(self, stop_reason: StopReason, models: ModelNames | None = None) -> RunResult:
+        """Settle everything, once; later calls return the same result. Unpublished people are forgotten."""
+        if self._result is not None:
+            return self._result
+        for frame in self._waiting:
+            self._process(frame)
+        settled = settle(self._cast, self._frames, self.scales, stop_reason, self.config)
+        first, last = self._span_ns or (None, None)
+        self._result = RunResult(
+            persons=settled.persons,
+            pair=settled.pair,
+            unpublished=settled.unpublished,
+            stop_reason=stop_reason,
+            models=models or ModelNames(),
+            frames=self._frames,
+            frames_with_faces=self._frames_with_faces,
+            first_t_ns=first,
+            last_t_ns=last,
+            fates=dict(sorted(self._fates.items())),
+            faults=dict(sorted(self.faults.items())),
+        )
+        self._waiting, self._tracklets, self._person_of, self._cast = [], (), {}, Cast()
+        self.last_fates = ()
+        return self._result
+
+    def progress(self) -> Progress:
+        """Counts over the persons that would be published now; coverage is the least covered person's."""
+        chosen, _ = rank(self._cast.people(), self._frames, self.config.persons)
+        riders = [self._cast.riders[person.number] for person, _ in chosen]
+        covers = [rider.coverage for rider in riders]
+        return Progress(
+            person_count=len(riders),
+            saved_total=sum(len(entries) for rider in riders for entries in rider.pool.buckets.values()),
+            coverage_yaw=min((len(c.yaw.filled) for c in covers), default=0),
+            coverage_pitch=min((len(c.pitch.filled) for c in covers), default=0),
+            coverage_expression=min((len(c.expression.filled) for c in covers), default=0),
+            should_stop=bool(riders) and all(self._is_satisfied(rider) for rider in riders),
+        )
+
+    def _is_satisfied(self, rider: Rider) -> bool:
+        anchors_min, plateau = self.config.selection.anchors_min, self.scales.face.plateau
+        return is_satisfied(rider.coverage, rider.anchors, rider.recent_novelty, plateau, anchors_min, self.config.stop)
+
+    def _process(self, frame: _Frame) -> None:
+        self._tick(frame)
+        faces = [self._comparable(sample) for sample in frame.faces]
+        gated = [(sample, strict_gate(sample, None, self.config.gates).passed) for sample in faces]
+        moved = step(
+            self._tracklets,
+            gated,
+            self._clock_ns or 0,
+            self._next_tracklet,
+            self.config.tracks,
+            self.scales.face_id,
+        )
+        self._tracklets, self._next_tracklet = moved.active, moved.next_number
+        for number in moved.ended:
+            self._person_of.pop(number, None)
+        fates = [self._take(assignment, frame, faces) for assignment in moved.assignments]
+        self.last_fates = tuple(replace(f, person=self._person_of[f.assignment.tracklet.number]) for f in fates)
+        self._fates.update(fate.code for fate in fates)
+        self._cast = keep_apart(self._cast, {f.person for f in self.last_fates if self._is_confirmed(f)})
+        self._take_pair(frame)
+        self._cast, gone = forget_least_seen(self._cast, set(self._person_of.values()), self.config.persons.max_tracked)
+        if gone:
+            self.faults["persons_forgotten"] += len(gone)
+
+    def _tick(self, frame: _Frame) -> None:
+        """Keep a clock that always advances, whatever the timestamps do."""
+        first, last = self._span_ns or (frame.t_ns, frame.t_ns)
+        self._span_ns = (min(first, frame.t_ns), max(last, frame.t_ns))
+        if self._clock_ns is not None and frame.t_ns <= self._clock_ns:
+            self.faults["timestamp_not_increasing"] += 1
+        self._clock_ns = frame.t_ns if self._clock_ns is None else max(frame.t_ns, self._clock_ns + 1)
+        self._frames += 1
+        self._frames_with_faces += bool(frame.faces)
+
+    def _comparable(self, sample: FaceSample) -> FaceSample:
+        """The sample, without an embedding that belongs to another Face-ID model than the run's."""
+        if sample.e_id is None:
+            return sample
+        if not self._model_known:
+            fitting = [model for model in self._models if model.dim == sample.e_id.size]
+            if fitting:
+                self.scales, self._model_known = replace(self.scales, face_id=fitting[0]), True
+        if self._model_known and self.scales.face_id.dim == sample.e_id.size:
+            return sample
+        self.faults["face_id_dimension"] += 1
+        return replace(sample, e_id=None)
+
+    def _rider(self, tracklet: int, t_ns: int) -> Rider:
+        number = self._person_of.setdefault(tracklet, tracklet)
+        if number not in self._cast.riders:
+            person = new_person(number, t_ns, self.config.tracks.reservoir_size)
+            capacity = 2 * self.config.selection.bucket_images
+            self._cast = self._cast.with_rider(Rider(person, Pool(capacity), coverage_of(())))
+        return self._cast.riders[number]
+
+    def _take(self, assignment: Assignment, frame: _Frame, faces: Sequence[FaceSample]) -> FaceFate:
+        """One face: its person learns from it, then it is offered to that person's pool."""
+        sample, config = assignment.sample, self.config
+        rider = self._rider(assignment.tracklet.number, frame.t_ns)
+        number, before = rider.person.number, rider.person.strict.offered
+        if assignment.contradicts:
+            return FaceFate(assignment, number, "identity_unsettled")
+        median = rider.person.sharpness.median
+        strict = strict_gate(sample, median, config.gates).passed
+        person = observed(
+            rider.person,
+            sample,
+            frame.t_ns,
+            trusted=is_trusted(sample, config.tracks, strict=strict),
+            loose=loose_gate(sample, median, config.gates).passed,
+            config=config.persons,
+        )
+        rider = replace(rider, person=person)
+        outcome = consider(rider, sample, assignment.tracklet.smooth_box, faces, self.scales, config)
+        rider = outcome.placed(frame.encode(outcome.draft.crop_box)) if outcome.draft else outcome.rider
+        self._cast = self._cast.with_rider(rider)
+        if person.strict.offered > before and _is_milestone(person.strict.offered, config.persons.prototype_min_strict):
+            self._cast, renamed = join_all(self._cast, self.scales.face_id, config, only_strict=True)
+            self._person_of = {tracklet: renamed.get(n, n) for tracklet, n in self._person_of.items()}
+        return FaceFate(assignment, number, outcome.code)
+
+    def _is_confirmed(self, fate: FaceFate) -> bool:
+        prototype = self._cast.riders[fate.person].person.prototype
+        stability = stability_of(fate.assignment.sample.e_id, prototype)
+        return stability is not None and stability >= self.scales.face_id.tau_id
+
+    def _take_pair(self, frame: _Frame) -> None:
+        """Offer the two most present persons' faces as a pair image, where both are strict, stable and apart (§12)."""
+        selection = self.config.selection
+        leading = sorted(self._cast.people(), key=lambda p: (-p.frames, p.number))[:2]
+        found = {f.person: f for f in self.last_fates if f.person in {p.number for p in leading}}
+        if len(found) < 2 or selection.pair_max == 0 or not all(map(self._is_pair_worthy, found.values())):
+            return
+        one, two = sorted((f.assignment for f in found.values()), key=lambda a: a.sample.bbox)
+        overlap = geometry.iou(one.sample.bbox, two.sample.bbox)
+        if overlap > selection.pair_overlap:
+            return
+        first, second = self._pair_member(one), self._pair_member(two)
+        qualities = (quality_score(one.sample, self.config.gates), quality_score(two.sample, self.config.gates))
+        score = pair_score(qualities, (first.buckets.expression, second.buckets.expression))
+        key = frozenset(found)
+        slots = self._cast.pairs.get(key, PairSlots())
+        if slots.wants(frame.t_ns, score):
+            crop = geometry.union(first.crop_box, second.crop_box)
+            pair = PairCandidate(first, second, crop, frame.encode(crop), overlap)
+            self._cast = self._cast.with_pairs(key, slots.with_pair(pair, score))
+
+    def _is_pair_worthy(self, fate: FaceFate) -> bool:
+        median = self._cast.riders[fate.person].person.sharpness.median
+        strict = strict_gate(fate.assignment.sample, median, self.config.gates).passed
+        return strict and self._is_confirmed(fate)
+
+    def _pair_member(self, assignment: Assignment) -> Candidate:
+        rider, sample = self._cast.riders[self._person_of[assignment.tracklet.number]], assignment.sample
+        buckets = classify(sample, rider.person.brightness.median, self.config.selection)
+        scale = self.config.selection.crop_scale
+        return Candidate(sample, buckets, crop_box(sample, assignment.tracklet.smooth_box, (), scale), b"", 0.0)
+
+
+def _is_milestone(count: int, first: int) -> bool:
+    """True at `first` and at every doubling of it: joining is tried when a prototype is new or much better known."""
+    ratio, rest = divmod(count, first)
+    return rest == 0 and ratio & (ratio - 1) == 0

@@ -1,0 +1,191 @@
+"""`identity_builder`: the consumer that a host loads. Translate, add, finish; no policy lives here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import cv2
+from vpx.sdk import Capability, Module, ModuleCapabilities, Observation, PortSchema, processing_step
+
+from . import frame_output, pixels
+from .core.types import IntBox, RunResult, StopReason
+from .errors import IdentityBuilderError
+from .export.folder import publish, target_folder
+from .observations import Translation, to_samples
+from .run import Run, SourceInfo
+from .settings import Settings, resolve
+
+if TYPE_CHECKING:
+    from visualbase import Frame
+    from vpx.sdk.marks import Mark
+
+logger = logging.getLogger(__name__)
+
+_BAD_INPUT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, cv2.error)
+"""What another module's broken data can raise; it costs that frame's faces, never the run."""
+
+_END_REASONS = {
+    "end_of_video": StopReason.END_OF_VIDEO,
+    "stopped": StopReason.INTERRUPTED,
+    "interrupted": StopReason.INTERRUPTED,
+    "failed": StopReason.FAILED,
+}
+
+
+def app_version() -> str:
+    """Version of the installed distribution."""
+    try:
+        return version("vpx-identity-builder")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+class IdentityBuilder(Module):
+    """Builds, per rider of a video, the reference images that a diffusion model needs.
+
+    Args:
+        settings: key → value, over environment, file and defaults (see `settings.resolve`).
+
+    Raises `SettingsError` naming every wrong setting. The result is published by `finish()`, which `reset`, `release`
+    and `cleanup` reach by themselves, and stays readable in `result` and `output_path` until the next video begins.
+    """
+
+    name = "identity_builder"
+    stateful = True
+
+    def __init__(self, settings: Mapping[str, object] | None = None) -> None:
+        self.settings: Settings = resolve(settings)
+        self.result: RunResult | None = None
+        self.output_path: Path | None = None
+        self._run: Run | None = None
+        self._unpublished: Run | None = None
+        self._source = SourceInfo()
+        self._stop_signalled = False
+        self._step_timings: dict[str, float] | None = None
+
+    @classmethod
+    def from_settings(cls, values: Mapping[str, object]) -> Self:
+        """Build with settings given as text, as a host's command line has them."""
+        return cls(values)
+
+    @property
+    def depends(self) -> list[str]:
+        """Faces, their expression and what is new about them."""
+        return ["face.detect", "face.expression", "vision.embed"]
+
+    @property
+    def port_schema(self) -> PortSchema:
+        """Signals that are written."""
+        return PortSchema(version="1.0", output_signals=frame_output.SIGNALS, output_data_type="IdentityOutput")
+
+    @property
+    def capabilities(self) -> ModuleCapabilities:
+        """Frames in time order; the same input gives the same sets; no accelerator."""
+        return ModuleCapabilities(flags=Capability.STATEFUL | Capability.DETERMINISTIC, init_time_sec=0.0)
+
+    @property
+    def exit_code(self) -> int:
+        """For command lines: 1 when the sets could not be written, 4 when there was nobody to publish, else 0."""
+        if self._unpublished is not None:
+            return 1
+        return 4 if self.result is not None and not self.result.persons else 0
+
+    def begin_run(self, info: Mapping[str, Any]) -> None:
+        """Hear from the runner which video comes next; optional."""
+        self._source = SourceInfo.from_host(info)
+
+    def end_run(self, reason: str) -> None:
+        """Hear from the runner why the run ended; optional."""
+        if self._run is not None:
+            self._run.stop_reason = _END_REASONS.get(reason, StopReason.INTERRUPTED)
+
+    def process(self, frame: Frame, deps: dict[str, Observation] | None = None) -> Observation | None:
+        """Take one frame. A frame that cannot be read is counted and left out, it does not end the run."""
+        run = self._current()
+        self._step_timings = {}
+        t_ns = int(frame.t_src_ns)
+        translation = self._translate(run, frame, deps, t_ns)
+        if translation is not None:
+            self._add(run, frame, t_ns, translation)
+        progress, fates = run.builder.progress(), run.builder.last_fates
+        self._stop_signalled = progress.should_stop and self.settings.config.stop.stop_when_covered
+        timing, self._step_timings = self._step_timings, None
+        return Observation(
+            source=self.name,
+            frame_id=frame.frame_id,
+            t_ns=t_ns,
+            signals=frame_output.signals(progress, fates, self._stop_signalled),
+            data=frame_output.output(fates, progress),
+            metadata={"_metrics": {"faults": sum(run.builder.faults.values())}},
+            timing=timing,
+        )
+
+    def _current(self) -> Run:
+        if self._run is None:
+            self._run = Run(self.settings, self._source)
+            self.result, self.output_path, self._unpublished = None, None, None
+        return self._run
+
+    @processing_step(name="translate", description="Other modules' observations into face samples")
+    def _translate(self, run: Run, frame: Frame, deps: Mapping[str, Any] | None, t_ns: int) -> Translation | None:
+        index = run.frame_idx(int(frame.frame_id), t_ns)
+        flip = self.settings.output.flip_pitch
+        try:
+            translation = to_samples(frame, deps, frame_idx=index, t_ns=t_ns, flip_pitch=flip)
+            run.learn(frame.data, t_ns, translation)
+        except _BAD_INPUT as error:
+            run.builder.faults["unreadable_frame"] += 1
+            logger.warning("frame %s left out: %s: %s", frame.frame_id, type(error).__name__, error)
+            return None
+        return translation
+
+    @processing_step(name="build", description="Tracklets, persons, gates, novelty and the pool")
+    def _add(self, run: Run, frame: Frame, t_ns: int, translation: Translation) -> None:
+        output = self.settings.output
+
+        def encode(box: IntBox) -> bytes:
+            return pixels.encode(frame.data, box, output.image_format, output.jpeg_quality)
+
+        run.builder.add(t_ns, translation.samples, encode)
+
+    def finish(self) -> RunResult | None:
+        """Choose and publish the sets of the frames so far; once per video, later calls return the same result.
+
+        None before the first frame. Raises `ExportError` when the sets cannot be written; the result is kept and a
+        later call tries again, until the next video begins.
+        """
+        run = self._run or self._unpublished
+        if run is None:
+            return self.result
+        self._run, self._unpublished = None, run
+        satisfied = StopReason.COVERAGE_SATISFIED if self._stop_signalled else None
+        ended = None if run.stop_reason is StopReason.INTERRUPTED and satisfied else run.stop_reason
+        self.result = run.builder.finish(ended or satisfied or StopReason.END_OF_VIDEO, run.names)
+        content = run.content_sha256()
+        video_id, target = target_folder(run.output_dir(), run.video_id(content), content)
+        self.output_path = publish(self.result, target, run.context(video_id, content, app_version()))
+        self._unpublished, self._source, self._stop_signalled = None, SourceInfo(), False
+        return self.result
+
+    def reset(self) -> None:
+        """Between videos: publish what was seen. A failure is logged at ERROR; some hosts would swallow it here."""
+        try:
+            self.finish()
+        except IdentityBuilderError as error:
+            logger.error("the identity set could not be published: %s", error)
+
+    def release(self) -> None:
+        """At shutdown: the same."""
+        self.reset()
+
+    def cleanup(self) -> None:
+        """End of the older lifecycle: the same."""
+        self.reset()
+
+    def annotate(self, obs: Observation) -> list[Mark]:
+        """Boxes in each person's colour with the decision, and coverage bars."""
+        return frame_output.marks(obs)

@@ -1,0 +1,129 @@
+"""One video's run: what is learned of its source and models along the way, and the finished result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .builder import IdentitySetBuilder
+from .core.config import FACE_ID_MODELS, FaceIdModel, NoveltyScale
+from .core.types import ModelNames, StopReason
+from .documents import RunContext
+from .names import content_hash, frame_hash, unnamed_video_id, video_id_from_stem
+from .observations import Translation, VisionModel
+from .settings import Settings
+
+RENUMBERED_BY = 1.5
+"""Frame numbers further than this from time times frame rate count sampled frames, not source frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What a host told of the video; everything may be unknown."""
+
+    path: Path | None = None
+    video_id: str | None = None
+    output_dir: Path | None = None
+    fps: float | None = None
+    source_fps: float | None = None
+
+    @classmethod
+    def from_host(cls, info: Mapping[str, Any]) -> SourceInfo:
+        """From the plain dictionary that our runner gives to `begin_run`."""
+        source, output_dir = info.get("source"), info.get("output_dir")
+        return cls(
+            path=None if source is None else Path(str(source)),
+            video_id=info.get("video_id"),
+            output_dir=None if output_dir is None else Path(str(output_dir)),
+            fps=info.get("fps"),
+            source_fps=info.get("source_fps"),
+        )
+
+
+def face_id_rows(settings: Settings) -> tuple[FaceIdModel, ...]:
+    """The Face-ID models that may occur in a run, with thresholds set by hand applied."""
+    wanted = settings.output.face_id_model
+    rows = FACE_ID_MODELS if wanted == "auto" else tuple(row for row in FACE_ID_MODELS if row.name == wanted)
+    return tuple(settings.overrides.face_id(row) for row in rows)
+
+
+@dataclass(slots=True, eq=False)
+class Run:
+    """The builder of one video and what the documents must say about where its images come from."""
+
+    settings: Settings
+    source: SourceInfo = SourceInfo()
+    builder: IdentitySetBuilder = field(init=False)
+    stop_reason: StopReason | None = None
+    first_frame: str | None = None
+    names: ModelNames = field(default_factory=ModelNames)
+
+    def __post_init__(self) -> None:
+        self.builder = IdentitySetBuilder(self.settings.config, face_id_rows(self.settings))
+
+    def learn(self, image: np.ndarray[Any, Any], t_ns: int, translation: Translation) -> None:
+        """Take over which models were seen, and remember the first frame as the source's fingerprint."""
+        if self.first_frame is None and self.source.path is None:
+            self.first_frame = frame_hash(np.ascontiguousarray(image).tobytes(), t_ns)
+        face, body = translation.vision_face, translation.vision_body
+        scales = self.builder.scales
+        face_scale, body_scale = self._scale(face, scales.face), self._scale(body, scales.body)
+        if (face_scale, body_scale) != (scales.face, scales.body):
+            self.builder.scales = replace(scales, face=face_scale, body=body_scale)
+        for old, new in ((self.names.vision_face, face.name), (self.names.vision_body, body.name)):
+            if old is not None and new is not None and old != new:
+                self.builder.faults["vision_model_changed"] += 1
+        self.names = ModelNames(
+            face_id=self.names.face_id or translation.face_id_model,
+            vision_face=self.names.vision_face or face.name,
+            vision_body=self.names.vision_body or body.name,
+            vision_calibrated=face_scale.calibrated,
+        )
+        self.builder.faults.update(translation.faults)
+
+    def _scale(self, model: VisionModel, known: NoveltyScale) -> NoveltyScale:
+        return known if model.scale is None else self.settings.overrides.novelty(model.scale)
+
+    def frame_idx(self, frame_id: int, t_ns: int) -> int:
+        """Source frame number: the host's, unless it evidently counts sampled frames and the frame rate is known."""
+        rate = self.source.source_fps
+        if rate is None or rate <= 0:
+            return frame_id
+        expected = t_ns * rate / 1e9
+        return frame_id if abs(frame_id - expected) <= RENUMBERED_BY else round(expected)
+
+    def content_sha256(self) -> str:
+        """Fingerprint of the source: its bytes, or its first frame where no file is known."""
+        if self.source.path is not None and self.source.path.exists():
+            return content_hash(self.source.path)
+        return self.first_frame or frame_hash(b"", 0)
+
+    def output_dir(self) -> Path:
+        """Where results go: settings, then the host, then the default."""
+        given = self.settings.origins.get("output_dir") != "default"
+        return self.settings.output.output_dir if given else self.source.output_dir or self.settings.output.output_dir
+
+    def video_id(self, content: str) -> str:
+        """Folder name: settings, then the host's name, then a name made of the content."""
+        if self.settings.output.video_id is not None:
+            return self.settings.output.video_id
+        stem = self.source.video_id or (self.source.path.stem if self.source.path is not None else None)
+        return video_id_from_stem(stem) if stem else unnamed_video_id(content)
+
+    def context(self, video_id: str, content: str, app_version: str) -> RunContext:
+        """What the documents say of this run."""
+        return RunContext(
+            video_id=video_id,
+            app_version=app_version,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            source_name=None if self.source.path is None else self.source.path.name,
+            content_sha256=content,
+            fps=self.source.fps,
+            source_fps=self.source.source_fps,
+            settings=self.settings.changed(),
+        )
