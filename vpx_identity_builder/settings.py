@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, replace
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, get_type_hints
 
 from vpx_identity_builder.core.config import FACE_ID_MODELS, GROUPS, Config, FaceIdModel, NoveltyScale, setting_fields
@@ -122,14 +124,22 @@ class Settings:
         }
 
 
-def specs() -> dict[str, SettingSpec]:
+def specs() -> Mapping[str, SettingSpec]:
     """Key → specification of every setting: the groups of `core.config`, then output, then model overrides."""
+    return _specs()
+
+
+@cache
+def _specs() -> Mapping[str, SettingSpec]:
     owned: list[tuple[str, type[Any], Field[Any]]] = [
         (group, GROUPS[group], item) for group, item in setting_fields().values()
     ]
     owned += [("output", OutputSettings, item) for item in fields(OutputSettings)]
     owned += [("overrides", ModelOverrides, item) for item in fields(ModelOverrides)]
-    return {item.name: SettingSpec.of(group, item, get_type_hints(cls)[item.name]) for group, cls, item in owned}
+    hints = {cls: get_type_hints(cls) for _, cls, _ in owned}
+    return MappingProxyType(
+        {item.name: SettingSpec.of(group, item, hints[cls][item.name]) for group, cls, item in owned}
+    )
 
 
 def resolve(

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field as DataclassField
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -84,8 +85,9 @@ def check(
     """Key → valid value of every known setting. Raises `SettingsError` with `problems` and all that is wrong."""
     every = list(problems)
     wrong: set[str] = set()
+    model = _model(tuple(known.values()))
     try:
-        values = dict(_model(known).model_validate({key: item.value for key, item in found.items()}))
+        values = dict(model.model_validate({key: item.value for key, item in found.items()}))
     except ValidationError as error:
         wrong = {str(detail["loc"][0]) for detail in error.errors()}
         every += [
@@ -94,7 +96,7 @@ def check(
             if key in wrong
         ]
         valid = {key: item.value for key, item in found.items() if key not in wrong}
-        values = dict(_model(known).model_validate(valid))
+        values = dict(model.model_validate(valid))
     every += _between(values, found, wrong)
     every += _named(values, found)
     if every:
@@ -102,8 +104,9 @@ def check(
     return values
 
 
-def _model(known: Mapping[str, SettingSpec]) -> type[BaseModel]:
-    definitions: dict[str, Any] = {key: (_annotation(spec), spec.default) for key, spec in known.items()}
+@cache
+def _model(known: tuple[SettingSpec, ...]) -> type[BaseModel]:
+    definitions: dict[str, Any] = {spec.key: (_annotation(spec), spec.default) for spec in known}
     return create_model("SettingsModel", __config__=ConfigDict(extra="forbid", protected_namespaces=()), **definitions)
 
 
