@@ -161,12 +161,9 @@ def joined(persons: Sequence[Person], a: Person, b: Person, config: PersonConfig
     return [*others, one], one, gone
 
 
-def join_next(persons: Sequence[Person], model: FaceIdModel, min_embeddings: int) -> tuple[Person, Person] | None:
-    """The two most similar persons that may join and are known by enough embeddings; None when nobody may."""
-    known = sorted(
-        (p for p in persons if len(p.strict) + len(p.loose) >= min_embeddings),
-        key=lambda p: (p.first_t_ns, p.number),
-    )
+def join_next(persons: Sequence[Person], model: FaceIdModel) -> tuple[Person, Person] | None:
+    """The two most similar persons that may join; None when nobody may."""
+    known = sorted(persons, key=lambda p: (p.first_t_ns, p.number))
     best: tuple[float, Person, Person] | None = None
     for index, a in enumerate(known):
         for b in known[index + 1 :]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .buckets import YAW_BINS, bucket_key, classify, fills_bucket
 from .challenge import condition_scores
@@ -108,11 +108,7 @@ def _best_first(items: Sequence[Judged], score: Callable[[Judged], float]) -> li
 
 def choose_anchors(items: Sequence[Judged], face: NoveltyScale, body: NoveltyScale, cfg: Config) -> list[Judged]:
     """Top anchors by score, apart in time; near-duplicates only where the minimum cannot be reached without them."""
-    able = [
-        item
-        for item in items
-        if is_anchor(item.sample, item.buckets, item.strict.passed, cfg) and not item.candidate.crop_shared
-    ]
+    able = [item for item in items if is_anchor(item.sample, item.buckets, item.strict.passed, cfg)]
     ordered = _best_first(able, lambda item: anchor_score(item.sample, item.quality, cfg))
     chosen = _Chosen(face, body)
     for wanted_novelty, limit in ((face.plateau, cfg.selection.anchors_max), (0.0, cfg.selection.anchors_min)):
@@ -225,7 +221,15 @@ def choose(items: Sequence[Judged], face: NoveltyScale, body: NoveltyScale, cfg:
         saved.add(item)
         images.append(
             ChosenImage(
-                set_name, name, _final(item), item.quality, novelty, item.stability, condition_name, item.strict
+                set_name,
+                name,
+                replace(item.candidate, buckets=item.buckets),
+                item.quality,
+                novelty,
+                item.stability,
+                condition_name,
+                item.strict,
+                item.loose,
             )
         )
     return Sets(
@@ -233,20 +237,6 @@ def choose(items: Sequence[Judged], face: NoveltyScale, body: NoveltyScale, cfg:
         tuple(image for image in images if image.set_name is SetName.COVERAGE),
         tuple(image for image in images if image.set_name is SetName.CHALLENGE),
         _notes(items, len(anchors), len(challenge), cfg),
-    )
-
-
-def _final(item: Judged) -> Candidate:
-    candidate = item.candidate
-    conditions = tuple(sorted(candidate.conditions))
-    return Candidate(
-        candidate.sample,
-        item.buckets,
-        candidate.crop_box,
-        candidate.image,
-        candidate.novelty,
-        conditions,
-        candidate.crop_shared,
     )
 
 

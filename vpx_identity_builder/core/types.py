@@ -132,8 +132,6 @@ class Candidate:
     crop_box: IntBox
     image: bytes
     novelty: float
-    conditions: tuple[str, ...] = ()
-    crop_shared: bool = False
 
     @property
     def key(self) -> tuple[int, Box]:
@@ -153,6 +151,7 @@ class ChosenImage:
     stability: float
     condition: str | None = None
     strict: GateResult = GateResult(())
+    loose: GateResult = GateResult(())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,121 @@
+"""Everybody seen so far in a video, with the candidates kept of each: join, keep apart, forget."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from . import pool as pools
+from .config import Config, FaceIdModel
+from .coverage import coverage_of
+from .pair import PairSlots
+from .persons import Person, join_next, joined
+from .pool import Pool
+from .types import Coverage, Vector
+
+STRICT_BONUS = 10.0
+"""Added to the score of anchor candidates that pass the strict gate already, so that no other one evicts them."""
+
+PairKey = frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rider:
+    """A person with the candidates kept of it; `recent_novelty` holds at most one window of §9."""
+
+    person: Person
+    pool: Pool
+    coverage: Coverage
+    anchors: int = 0
+    recent_novelty: tuple[float, ...] = ()
+
+    def with_pool(self, pool: Pool) -> Rider:
+        """With another pool and what it covers."""
+        held = [entry.candidate.buckets for entries in pool.buckets.values() for entry in entries]
+        held += [entry.candidate.buckets for entry in pool.anchors.entries.values()]
+        anchors = sum(1 for entry in pool.anchors.entries.values() if entry.score >= STRICT_BONUS)
+        return replace(self, pool=pool, coverage=coverage_of(held), anchors=anchors)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cast:
+    """Everybody by person number, and the pair candidates of each two."""
+
+    riders: Mapping[int, Rider] = field(default_factory=dict)
+    pairs: Mapping[PairKey, PairSlots] = field(default_factory=dict)
+
+    def with_rider(self, rider: Rider) -> Cast:
+        """With this person added or replaced."""
+        return replace(self, riders={**self.riders, rider.person.number: rider})
+
+    def with_pairs(self, key: PairKey, slots: PairSlots) -> Cast:
+        """With the pair candidates of these two."""
+        return replace(self, pairs={**self.pairs, key: slots})
+
+    def people(self) -> list[Person]:
+        """The persons without their pools."""
+        return [rider.person for rider in self.riders.values()]
+
+
+def stability_of(e_id: Vector | None, prototype: Vector | None) -> float | None:
+    """`stable(t) = cos(e_id(t), prototype)` (§6); None where either is unknown."""
+    return None if e_id is None or prototype is None else float(e_id @ prototype)
+
+
+def join_all(cast: Cast, model: FaceIdModel, cfg: Config, *, only_strict: bool = False) -> tuple[Cast, dict[int, int]]:
+    """Join persons, the most similar first, until nobody may join; also gone number → number that stands for it.
+
+    While a video runs only persons with a strict prototype are joined (`only_strict`); its end settles everybody.
+    """
+    renamed: dict[int, int] = {}
+    minimum = cfg.persons.prototype_min_strict if only_strict else 0
+    while found := join_next([p for p in cast.people() if len(p.strict) >= minimum], model):
+        people, one, gone = joined(cast.people(), *found, cfg.persons)
+        kept, lost = cast.riders[one.number], cast.riders[gone]
+        recent = (*lost.recent_novelty, *kept.recent_novelty)[-cfg.stop.novelty_window :]
+        union = replace(kept, person=one, recent_novelty=recent).with_pool(pools.merged(kept.pool, lost.pool))
+        riders = {p.number: replace(cast.riders[p.number], person=p) for p in people if p.number != one.number}
+        cast = Cast({**riders, one.number: union}, _renamed_pairs(cast.pairs, gone, one.number))
+        renamed = {old: one.number if new == gone else new for old, new in renamed.items()} | {gone: one.number}
+    return cast, renamed
+
+
+def _renamed_pairs(held: Mapping[PairKey, PairSlots], gone: int, number: int) -> dict[PairKey, PairSlots]:
+    result: dict[PairKey, PairSlots] = {}
+    for key, slots in sorted(held.items(), key=lambda item: sorted(item[0])):
+        new_key = frozenset(number if member == gone else member for member in key)
+        if len(new_key) < 2:
+            continue
+        target = result.get(new_key, PairSlots())
+        for entry in slots.entries():
+            if target.wants(entry.candidate.first.sample.t_ns, entry.score):
+                target = target.with_pair(entry.candidate, entry.score)
+        result[new_key] = target
+    return result
+
+
+def keep_apart(cast: Cast, numbers: Collection[int]) -> Cast:
+    """Persons confirmed in one frame are different people for good."""
+    together = frozenset(numbers)
+    for number in sorted(together):
+        rider = cast.riders[number]
+        met = rider.person.met | (together - {number})
+        if met != rider.person.met:
+            cast = cast.with_rider(replace(rider, person=replace(rider.person, met=met)))
+    return cast
+
+
+def forget_least_seen(cast: Cast, active: Collection[int], limit: int) -> tuple[Cast, list[Person]]:
+    """At most `limit` persons: those least seen and not in view go. Also returns who went."""
+    gone: list[Person] = []
+    while len(cast.riders) > limit:
+        idle = [person for person in cast.people() if person.number not in active]
+        if not idle:
+            break
+        least = min(idle, key=lambda p: (p.frames, -p.first_t_ns))
+        gone.append(least)
+        cast = Cast(
+            {number: rider for number, rider in cast.riders.items() if number != least.number},
+            {key: slots for key, slots in cast.pairs.items() if least.number not in key},
+        )
+    return cast, gone

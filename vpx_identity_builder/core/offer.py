@@ -1,0 +1,110 @@
+"""One face offered to its person's pool: gates, stability, novelty, what the pool makes of it, and a reason code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from . import geometry
+from . import pool as pools
+from .buckets import UNKNOWN, classify
+from .cast import STRICT_BONUS, Rider, stability_of
+from .challenge import condition_scores
+from .config import Config, FaceIdModel, NoveltyScale
+from .gates import blur_floor, loose_gate, strict_gate
+from .novelty import dual_novelty
+from .pool import Decision, Offer
+from .quality import quality_score
+from .selection import anchor_score, is_anchor
+from .types import Box, Candidate, FaceSample, IntBox
+
+OTHER_FACE_CONFIDENCE = 0.5
+"""A face surer than this in the crop spoils it: a reference image shows one person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """Thresholds of the models in use: Face-ID, face vision, body vision."""
+
+    face_id: FaceIdModel
+    face: NoveltyScale
+    body: NoveltyScale
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """The rider after the offer, the reason code, and what to encode and place, if anything."""
+
+    rider: Rider
+    code: str
+    draft: Candidate | None = None
+    offer: Offer | None = None
+    decision: Decision | None = None
+
+    def placed(self, image: bytes) -> Rider:
+        """The rider with the encoded crop in its pool."""
+        if self.draft is None or self.offer is None or self.decision is None:
+            raise ValueError("nothing was to be kept")
+        candidate = replace(self.draft, image=image)
+        return self.rider.with_pool(pools.place(self.rider.pool, candidate, self.offer, self.decision))
+
+
+def other_boxes(sample: FaceSample, faces: Sequence[FaceSample]) -> list[Box]:
+    """Boxes of the other people in the frame."""
+    return [f.bbox for f in faces if f is not sample and f.confidence >= OTHER_FACE_CONFIDENCE]
+
+
+def crop_box(sample: FaceSample, smooth_box: Box, others: Sequence[Box], scale: float) -> IntBox:
+    """Head and shoulders from the tracklet's smoothed box, never cutting into the face itself."""
+    size = sample.frame_size_px
+    smooth = geometry.head_and_shoulders(smooth_box, size, others, scale)
+    margin = geometry.FACE_MARGIN * geometry.side(sample.bbox)
+    x1, y1, x2, y2 = sample.bbox
+    return geometry.union(smooth, geometry.clip((x1 - margin, y1 - margin, x2 + margin, y2 + margin), size))
+
+
+def consider(
+    rider: Rider, sample: FaceSample, smooth_box: Box, faces: Sequence[FaceSample], scales: Scales, cfg: Config
+) -> Outcome:
+    """Offer a face to its person's pool; the crop is encoded only if the outcome has a draft."""
+    person = rider.person
+    stability = stability_of(sample.e_id, person.prototype)
+    if sample.e_id is None:
+        return Outcome(rider, "no_identity")
+    if stability is not None and stability < scales.face_id.tau_id:
+        return Outcome(rider, "unstable")
+    loose_failed = loose_gate(sample, person.sharpness.median, cfg.gates).failed
+    buckets = classify(sample, person.brightness.median, cfg.selection)
+    extreme = blur_floor(sample, cfg.gates) and "roll" not in loose_failed
+    conditions = condition_scores(sample, buckets, cfg.selection) if extreme else {}
+    if loose_failed and not conditions:
+        return Outcome(rider, f"gate:{loose_failed[0]}")
+    others = other_boxes(sample, faces)
+    crop = crop_box(sample, smooth_box, others, cfg.selection.crop_scale)
+    if geometry.contains_other_face(crop, sample.bbox, others):
+        return Outcome(rider, "other_face_in_crop")
+    saved = rider.pool.saved_vectors()
+    novelty = dual_novelty(sample.e_vis_face, sample.e_vis_body, *saved, scales.face, scales.body)
+    rider = replace(rider, recent_novelty=(*rider.recent_novelty, novelty)[-cfg.stop.novelty_window :])
+    quality = quality_score(sample, cfg.gates)
+    offer = Offer(
+        quality,
+        not loose_failed,
+        _anchor_claim(rider, sample, quality, cfg),
+        {name: score + quality for name, score in conditions.items()},
+    )
+    draft = Candidate(sample, buckets, crop, b"", novelty)
+    decision = pools.decide(rider.pool, draft, offer, scales.face.threshold)
+    if decision.keeps:
+        return Outcome(rider, decision.code, draft, offer, decision)
+    return Outcome(rider, "unknown_pose" if UNKNOWN in (buckets.yaw, buckets.pitch) else decision.code)
+
+
+def _anchor_claim(rider: Rider, sample: FaceSample, quality: float, cfg: Config) -> float | None:
+    """Score among the anchor candidates, None where it cannot be one; the strict gate is asked again at the end."""
+    person = rider.person
+    buckets = classify(sample, person.brightness.median, cfg.selection)
+    if not is_anchor(sample, buckets, True, cfg):
+        return None
+    strict = strict_gate(sample, person.sharpness.median, cfg.gates).passed
+    return anchor_score(sample, quality, cfg) + (STRICT_BONUS if strict else 0.0)
