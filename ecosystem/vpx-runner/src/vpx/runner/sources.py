@@ -1,0 +1,82 @@
+"""Whatever a run reads from, as a stream of sampled frames."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from visualbase import BaseSource, FileSource, Frame, ImageSource, SampleClock, sample, source_for
+
+from vpx.runner.errors import SettingsError
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """An object with open, read and close; read gives None at the end."""
+
+    def open(self) -> None:
+        """Start at the first frame."""
+
+    def read(self) -> Frame | None:
+        """The next frame or None."""
+
+    def close(self) -> None:
+        """Let go of the source."""
+
+
+Source = str | os.PathLike[str] | Readable | Iterable[Frame]
+
+
+@dataclass(frozen=True)
+class FrameStream:
+    """An open source: its sampled frames, its path and rate where they are known."""
+
+    frames: Iterator[Frame]
+    path: Path | None = None
+    fps: float | None = None
+
+    @property
+    def video_id(self) -> str | None:
+        """The file's name without suffix, or the folder's name."""
+        if self.path is None:
+            return None
+        resolved = self.path.resolve()
+        return resolved.name if resolved.is_dir() else resolved.stem
+
+
+@contextmanager
+def open_frames(source: Source, fps: float | None = None) -> Iterator[FrameStream]:
+    """Open a source for the length of a ``with`` block. Raises visualbase's ``SourceError`` for what cannot be read."""
+    try:
+        clock = SampleClock(fps)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    if isinstance(source, str | os.PathLike):
+        source = source_for(source)
+    if not isinstance(source, Readable):
+        yield FrameStream(frame for frame in source if clock.accept(frame.t_src_ns))
+        return
+    source.open()
+    try:
+        if isinstance(source, BaseSource):
+            frames = sample(source, fps)
+        else:
+            frames = (frame for frame in iter(source.read, None) if clock.accept(frame.t_src_ns))
+        path = getattr(source, "path", None)
+        rate = getattr(source, "fps", None)
+        yield FrameStream(frames, None if path is None else Path(path), None if rate is None else float(rate))
+    finally:
+        source.close()
+
+
+def expected_frames(path: Path, fps: float | None, max_frames: int | None) -> int | None:
+    """How many frames a run over a path will process at most, for a progress bar; None where nobody knows."""
+    source: FileSource | ImageSource = source_for(path)
+    total = source.frame_count
+    if fps is not None and fps < source.fps:
+        total = int(source.duration_sec * fps) + 1
+    return total if max_frames is None else min(total, max_frames)

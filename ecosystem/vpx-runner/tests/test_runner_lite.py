@@ -1,0 +1,295 @@
+import cv2
+import numpy as np
+import pytest
+import vpx.runner
+from visualbase import SourceError, SourceNotFound
+from vpx.runner import LiteRunner, RunError, SettingsError, StartError
+from vpx.sdk import (
+    DependencyCycleError,
+    DuplicateModuleError,
+    ModuleLoadError,
+    ModuleNotInstalledError,
+    Observation,
+)
+from vpx.sdk.testing import FakeModule, make_frames
+
+
+class Telling(FakeModule):
+    """A fake that also records begin_run and end_run."""
+
+    def begin_run(self, info):
+        self.calls.append("begin_run")
+        self.info = info
+
+    def end_run(self, reason):
+        self.calls.append(f"end_run {reason}")
+
+
+class RaisingAt(Telling):
+    def __init__(self, name, frame_id, error, **parts):
+        super().__init__(name, **parts)
+        self._frame_id, self._error = frame_id, error
+
+    def process(self, frame, deps=None):
+        if frame.frame_id == self._frame_id:
+            raise self._error
+        return super().process(frame, deps)
+
+
+class RaisingAtCleanup(Telling):
+    def cleanup(self):
+        raise OSError("disk is full")
+
+
+class StoppingAt(Telling):
+    def process(self, frame, deps=None):
+        obs = super().process(frame, deps)
+        obs.signals["should_stop"] = frame.frame_id == 3
+        return obs
+
+
+def test_modules_run_in_order_and_each_sees_what_it_declared():
+    first = FakeModule("a", signals={"x": 1})
+    second = FakeModule("b", depends=["a"], optional_depends=["z"])
+    third = FakeModule("c", optional_depends=["z"])
+    runner = LiteRunner([third, second, first])
+    result = runner.run(make_frames(2))
+    assert result.module_names == ["c", "a", "b"]
+    assert [sorted(deps) for deps in second.seen_deps] == [["a"], ["a"]]
+    assert second.seen_deps[0]["a"].signals == {"x": 1}
+    assert third.seen_deps == [{}, {}]
+    assert first.seen_deps == [None, None]
+
+
+def test_a_module_without_output_is_not_in_deps():
+    class Silent(FakeModule):
+        def process(self, frame, deps=None):
+            return None
+
+    after = FakeModule("b", depends=["a"])
+    result = LiteRunner([Silent("a"), after], keep_observations=True).run(make_frames(1))
+    assert after.seen_deps == [{}]
+    assert [sorted(frame) for frame in result.frames] == [["b"]]
+    assert result.observation_count == 1
+
+
+def test_the_lifecycle_and_what_a_module_is_told(video):
+    module = Telling()
+    result = LiteRunner([module], output_dir="out").run(str(video), fps=5, max_frames=3)
+    assert module.calls == ["initialize", "begin_run", *["process"] * 3, "end_run end_of_video", "reset", "release"]
+    assert module.info == {
+        "source": str(video),
+        "video_id": "clip",
+        "output_dir": "out",
+        "fps": 5,
+        "source_fps": 10.0,
+    }
+    assert (result.frame_count, result.stop_reason, result.cleanup_errors) == (3, "end_of_video", [])
+
+
+def test_frames_without_a_file_have_no_video_id():
+    module = Telling()
+    LiteRunner([module]).run(make_frames(1))
+    assert (module.info["source"], module.info["video_id"], module.info["source_fps"]) == (None, None, None)
+
+
+def test_callbacks_get_observations_and_frames():
+    observations, frames = [], []
+    LiteRunner(
+        [FakeModule("a"), FakeModule("b")],
+        lambda obs: observations.append((obs.source, obs.frame_id)),
+        lambda frame, results: frames.append((frame.frame_id, sorted(results))),
+    ).run(make_frames(2))
+    assert observations == [("a", 0), ("b", 0), ("a", 1), ("b", 1)]
+    assert frames == [(0, ["a", "b"]), (1, ["a", "b"])]
+
+
+def test_observations_are_kept_only_on_request():
+    assert LiteRunner([FakeModule("a")]).run(make_frames(3)).frames == []
+    kept = LiteRunner([FakeModule("a")], keep_observations=True).run(make_frames(3)).frames
+    assert [frame["a"].frame_id for frame in kept] == [0, 1, 2]
+    assert isinstance(kept[0]["a"], Observation)
+
+
+def test_a_failing_module_is_named_and_all_are_cleaned_up():
+    good, bad = Telling("good"), RaisingAt("bad", 1, ZeroDivisionError("oops"))
+    with pytest.raises(RunError, match=r"'bad' failed on frame 1 at 0\.100 s: ZeroDivisionError: oops") as caught:
+        LiteRunner([good, bad]).run(make_frames(3))
+    assert (caught.value.module, caught.value.frame_id, caught.value.t_ns) == ("bad", 1, 100_000_000)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert good.calls[-3:] == bad.calls[-3:] == ["end_run failed", "reset", "release"]
+
+
+def test_failing_cleanup_is_collected_and_the_others_still_end():
+    first, last = Telling("first"), Telling("last")
+    result = LiteRunner([first, RaisingAtCleanup("bad"), last]).run(make_frames(1))
+    assert result.cleanup_errors == ["cleanup of module 'bad' failed: OSError: disk is full"]
+    assert first.calls[-1] == last.calls[-1] == "release"
+
+
+def test_failures_of_cleanup_come_with_the_failure_of_a_frame():
+    with pytest.raises(RunError) as caught:
+        LiteRunner([RaisingAt("bad", 0, ValueError("x")), RaisingAtCleanup("untidy")]).run(make_frames(1))
+    assert caught.value.cleanup_errors == ["cleanup of module 'untidy' failed: OSError: disk is full"]
+    assert caught.value.__notes__ == caught.value.cleanup_errors
+
+
+def test_should_stop_ends_the_run_after_the_whole_frame():
+    stopping, after = StoppingAt("a"), Telling("b")
+    result = LiteRunner([stopping, after]).run(make_frames(10))
+    assert (result.frame_count, result.stop_reason) == (4, "stopped")
+    assert after.calls.count("process") == 4
+    assert after.calls[-3] == "end_run stopped"
+
+
+def test_an_interrupt_ends_the_modules_and_goes_on():
+    module = RaisingAt("a", 1, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        LiteRunner([module]).run(make_frames(3))
+    assert module.calls[-3:] == ["end_run interrupted", "reset", "release"]
+
+
+def test_stop_ends_after_the_current_frame():
+    module = Telling("a")
+    runner = LiteRunner([module], on_frame=lambda frame, _: runner.stop() if frame.frame_id == 1 else None)
+    result = runner.run(make_frames(5))
+    assert (result.frame_count, result.stop_reason) == (2, "interrupted")
+    assert module.calls[-3] == "end_run interrupted"
+
+
+def test_a_module_that_cannot_start_is_named_and_the_started_are_cleaned_up():
+    class Unstartable(Telling):
+        def initialize(self):
+            raise FileNotFoundError("no model")
+
+    started, never = Telling("a"), Telling("c", depends=["b"])
+    with pytest.raises(StartError, match="'b' cannot start: FileNotFoundError: no model") as caught:
+        LiteRunner([started, Unstartable("b"), never]).run(make_frames(1))
+    assert caught.value.module == "b"
+    assert started.calls == ["initialize", "end_run failed", "reset", "release"]
+    assert never.calls == []
+
+
+def test_a_bad_source_is_known_before_any_model_is_loaded(tmp_path):
+    module = Telling()
+    with pytest.raises(SourceNotFound):
+        LiteRunner([module]).run(tmp_path / "none.mp4")
+    assert module.calls == []
+
+
+def test_an_unreadable_image_in_a_folder_ends_the_run_by_name(tmp_path):
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((4, 4, 3), np.uint8))
+    (tmp_path / "2.png").write_bytes(b"no")
+    module = Telling()
+    with pytest.raises(SourceError, match=r"2\.png"):
+        LiteRunner([module]).run(tmp_path)
+    assert module.calls[-3] == "end_run failed"
+
+
+def test_an_object_with_open_read_and_close_is_a_source():
+    class Counting:
+        def __init__(self):
+            self.calls, self.frames = [], iter(make_frames(20, fps=10))
+
+        def open(self):
+            self.calls.append("open")
+
+        def read(self):
+            return next(self.frames, None)
+
+        def close(self):
+            self.calls.append("close")
+
+    source = Counting()
+    result = LiteRunner([FakeModule("a")], keep_observations=True).run(source, fps=5)
+    assert [frame["a"].frame_id for frame in result.frames] == list(range(0, 20, 2))
+    assert source.calls == ["open", "close"]
+
+
+def test_frames_may_come_from_a_generator_and_are_sampled():
+    result = LiteRunner([FakeModule("a")], keep_observations=True).run((f for f in make_frames(9, fps=10)), fps=4)
+    assert [frame["a"].t_ns // 1_000_000 for frame in result.frames] == [0, 300, 500, 800]
+
+
+def test_a_runner_runs_twice(video):
+    runner = LiteRunner([FakeModule("a")])
+    assert [runner.run(video).frame_count for _ in range(2)] == [20, 20]
+
+
+@pytest.mark.parametrize("arguments", [{"fps": 0}, {"fps": float("nan")}, {"max_frames": 0}])
+def test_wrong_arguments_are_refused(arguments):
+    with pytest.raises(SettingsError):
+        LiteRunner([FakeModule("a")]).run(make_frames(1), **arguments)
+
+
+def test_names_bring_their_required_modules(plugins):
+    names = [module.name for module in LiteRunner(["run.second"]).modules]
+    assert names == ["run.first", "run.second"]
+
+
+def test_optional_modules_come_on_request_if_installed(plugins):
+    names = [module.name for module in LiteRunner(["run.second"], include_optional=True).modules]
+    assert sorted(names) == ["run.extra", "run.first", "run.second"]
+    assert names[-1] == "run.second"
+
+
+def test_names_and_instances_mix(plugins):
+    mine = FakeModule("run.first")
+    runner = LiteRunner(["run.second", mine])
+    assert runner.modules[0] is mine
+    assert runner.resolve()[1] is runner.modules[1]
+
+
+def test_an_absent_requirement_says_who_needs_it(plugins):
+    with pytest.raises(ModuleNotInstalledError, match=r"'no\.such'") as caught:
+        LiteRunner([FakeModule("a", depends=["no.such"])]).resolve()
+    assert caught.value.__notes__ == ["it is needed by 'a'"]
+
+
+def test_selection_errors_are_the_sdks(plugins):
+    with pytest.raises(ModuleLoadError, match="AttributeError"):
+        LiteRunner(["run.broken"]).resolve()
+    with pytest.raises(DuplicateModuleError):
+        LiteRunner([FakeModule("a"), FakeModule("a")]).resolve()
+    with pytest.raises(DependencyCycleError):
+        LiteRunner([FakeModule("a", depends=["b"]), FakeModule("b", depends=["a"])]).resolve()
+
+
+def test_a_broken_optional_module_is_left_out_with_a_warning(plugins, caplog):
+    names = [
+        m.name for m in LiteRunner([FakeModule("a", optional_depends=["run.broken"])], include_optional=True).modules
+    ]
+    assert names == ["a"]
+    assert "'a' runs without it" in caplog.text
+
+
+def test_settings_reach_constructors_as_json_or_text(plugins):
+    module = LiteRunner(["run.first"], settings={"run.first.size": "7", "run.first.mode": "deep"}).modules[0]
+    assert (module.size, module.mode) == (7, "deep")
+
+
+def test_settings_reach_from_settings_as_text(plugins):
+    assert LiteRunner(["run.texts"], settings={"run.texts.good": "7"}).modules[0].values == {"good": "7"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"run.first.depth": "1"}, "no setting depth; its settings are: size, mode"),
+        ({"run.extra.depth": "1"}, "no module 'run.extra' in this run"),
+        ({"run.first.size": "big"}, "size must be a whole number"),
+        ({"size": "1"}, r"module\.key=value"),
+    ],
+)
+def test_wrong_settings_are_explained(plugins, settings, message):
+    with pytest.raises(SettingsError, match=message):
+        LiteRunner(["run.first"], settings=settings).resolve()
+
+
+def test_settings_cannot_reach_instances():
+    with pytest.raises(SettingsError, match="ready-made"):
+        LiteRunner([FakeModule("a")], settings={"a.x": "1"}).resolve()
+
+
+def test_every_public_name_exists():
+    assert [name for name in vpx.runner.__all__ if not hasattr(vpx.runner, name)] == []
