@@ -95,5 +95,5 @@ def _parse(path: Path, shown: str) -> dict[str, object]:
 
 def _unknown(key: str, item: Found, names: list[str]) -> SettingProblem:
     close = get_close_matches(key, names, n=3, cutoff=0.6)
-    hint = f"did you mean {' or '.join(close)}?" if close else "`identity-builder config` lists all settings"
+    hint = f"did you mean {' or '.join(close)}?" if close else "`identity-builder config --show` lists all"
     return SettingProblem(key, item.value, f"no such setting; {hint}", item.origin)

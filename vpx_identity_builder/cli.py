@@ -1,0 +1,88 @@
+"""The command line `identity-builder`: what can be typed. What it does is in `commands`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from vpx_identity_builder.commands import build as build_command
+from vpx_identity_builder.commands import config as config_command
+from vpx_identity_builder.commands import schema as schema_command
+from vpx_identity_builder.commands.edge import prepare_logging, reported
+
+Assignments = Annotated[
+    Optional[list[str]],  # noqa: UP045 - read at run time by typer
+    typer.Option("--set", metavar="MODULE.KEY=VALUE", help="Setting of any module of the run; may be repeated."),
+]
+
+app = typer.Typer(
+    name="identity-builder",
+    help="Ride video in, trustworthy identity set out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def options(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show log messages and tracebacks.")] = False,
+) -> None:
+    """Ride video in, trustworthy identity set out."""
+    prepare_logging(verbose)
+
+
+@app.command()
+def build(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Videos, images, or folders of photos.")],
+    output: Annotated[
+        Optional[Path],  # noqa: UP045 - read at run time by typer
+        typer.Option("--output", "-o", help="Where the sets go: OUTPUT/VIDEO/identity_builder."),
+    ] = None,
+    fps: Annotated[float, typer.Option(min=0.01, help="Frames per second to look at.")] = 10.0,
+    max_frames: Annotated[
+        Optional[int],  # noqa: UP045 - read at run time by typer
+        typer.Option(min=1, help="Look at no more frames than this."),
+    ] = None,
+    assignments: Assignments = None,
+    no_stop: Annotated[bool, typer.Option("--no-stop", help="Read the whole video, also when all is covered.")] = False,
+) -> None:
+    """Build the identity sets of each INPUT, one after the other."""
+    with reported():
+        request = build_command.request(output, fps, max_frames, assignments or [], no_stop)
+        code = build_command.build_all(inputs, request)
+    raise typer.Exit(code)
+
+
+@app.command()
+def config(
+    show: Annotated[bool, typer.Option("--show", help="List every setting with its origin.")] = False,
+    assignments: Assignments = None,
+) -> None:
+    """Check the settings of the identity builder as environment, file and --set give them."""
+    with reported():
+        config_command.run(assignments or [], show)
+
+
+@app.command()
+def schema(
+    name: Annotated[
+        Optional[str],  # noqa: UP045 - read at run time by typer
+        typer.Argument(help="One document; all when left out."),
+    ] = None,
+    output: Annotated[
+        Optional[Path],  # noqa: UP045 - read at run time by typer
+        typer.Option("--output", "-o", help="Folder to write NAME.json files into, instead of printing."),
+    ] = None,
+) -> None:
+    """Print the JSON Schema of the documents that are written."""
+    with reported():
+        schema_command.run(name, output)
+
+
+def main() -> None:
+    """Entry point of the script."""
+    app()

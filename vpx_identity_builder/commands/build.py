@@ -1,0 +1,209 @@
+"""`identity-builder build`: from videos or photos to identity sets, on the ecosystem's runner."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from visualbase import FileSource, source_for
+
+from vpx_identity_builder.commands.assignments import parse
+from vpx_identity_builder.commands.edge import (
+    INTERNAL,
+    INTERRUPTED,
+    UNREADABLE,
+    combined,
+    exit_code,
+    explain,
+    say,
+)
+from vpx_identity_builder.core.types import PersonSet, RunResult
+from vpx_identity_builder.errors import SettingProblem, SettingsError
+from vpx_identity_builder.module import IdentityBuilder
+from vpx_identity_builder.settings import resolve
+
+if TYPE_CHECKING:
+    from vpx.runner import LiteRunner
+
+OnFrame = Callable[[object, object], None]
+
+PHOTO_SETTINGS: Mapping[str, object] = {
+    "min_frames": 1,
+    "track_gap_ms": 0,
+    "smoothing_alpha": 1,
+    "stop_when_covered": False,
+}
+"""Photos are no film: each stands for itself, nothing moves from one to the next, and all are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to do with every input. `own` are settings of the identity builder, `others` those of `module.key`."""
+
+    own: Mapping[str, object]
+    others: Mapping[str, str]
+    fps: float
+    max_frames: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What came of one input."""
+
+    source: Path
+    code: int
+    seconds: float = 0.0
+    result: RunResult | None = None
+    folder: Path | None = None
+
+
+def request(
+    output: Path | None, fps: float, max_frames: int | None, assignments: Sequence[str], no_stop: bool
+) -> Request:
+    """The request that the command line stands for; our own settings are checked before anything starts.
+
+    Raises `SettingsError`.
+    """
+    own, others = parse(assignments)
+    if output is not None:
+        own["output_dir"] = str(output)
+    if no_stop:
+        own["stop_when_covered"] = False
+    resolve(own)
+    return Request(own, others, fps, max_frames)
+
+
+def build_all(inputs: Sequence[Path], asked: Request) -> int:
+    """Build every input, one after the other, and show what came of it; returns the exit code."""
+    outcomes = []
+    for source in inputs:
+        outcome = build_one(source, asked)
+        outcomes.append(outcome)
+        if outcome.code == INTERRUPTED:
+            break
+    _show(outcomes)
+    return combined([outcome.code for outcome in outcomes])
+
+
+def build_one(source: Path, asked: Request) -> Outcome:
+    """Build one input; an error is reported and becomes the outcome's code, so that the next input has its turn."""
+    start = time.perf_counter()
+    module: IdentityBuilder | None = None
+    code = 0
+    try:
+        module = IdentityBuilder(_settings_for(source, asked))
+        code = _run(module, source, asked)
+    except KeyboardInterrupt:
+        kept = module is not None and module.output_path is not None
+        say(f"{source}: interrupted; {'what was seen so far is published' if kept else 'nothing is published'}")
+        code = INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - one input's failure, whatever it is, must not cost the other inputs
+        text = explain(error)
+        say(text if str(source) in text else f"{source}: {text}")
+        code = exit_code(error)
+    seconds = time.perf_counter() - start
+    if module is None:
+        return Outcome(source, code, seconds)
+    return Outcome(source, code or module.exit_code, seconds, module.result, module.output_path)
+
+
+def _settings_for(source: Path, asked: Request) -> dict[str, object]:
+    """Our settings for an input: photos have other defaults, which everything the user set still overrides."""
+    if isinstance(source_for(source), FileSource):
+        return dict(asked.own)
+    origins = resolve(asked.own).origins
+    return {key: value for key, value in PHOTO_SETTINGS.items() if origins[key] == "default"} | dict(asked.own)
+
+
+def _run(module: IdentityBuilder, source: Path, asked: Request) -> int:
+    with _progress(source, asked) as on_frame:
+        ended = _runner(module, asked, on_frame).run(source, fps=asked.fps, max_frames=asked.max_frames)
+    module.finish()
+    for text in ended.cleanup_errors:
+        say(f"{source}: {text}")
+    if module.result is None:
+        say(f"{source}: no frame could be read")
+        return UNREADABLE
+    if ended.stop_reason == "interrupted":
+        return INTERRUPTED
+    return INTERNAL if ended.cleanup_errors else 0
+
+
+def _runner(module: IdentityBuilder, asked: Request, on_frame: OnFrame) -> LiteRunner:
+    try:
+        from vpx.runner import LiteRunner
+    except ImportError as error:
+        problem = SettingProblem("vpx-runner", "missing", "must be installed for this command", "installation")
+        raise SettingsError([problem]) from error
+    return LiteRunner([module], on_frame=on_frame, settings=asked.others, include_optional=True)
+
+
+@contextmanager
+def _progress(source: Path, asked: Request) -> Iterator[OnFrame]:
+    """What the runner calls after every frame; on a terminal it moves a bar."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        total = _expected_frames(source, asked) if console.is_terminal else None
+        task = progress.add_task(source.name, total=total)
+
+        def on_frame(_frame: object, _observations: object) -> None:
+            progress.advance(task)
+
+        yield on_frame
+
+
+def _expected_frames(source: Path, asked: Request) -> int | None:
+    from vpx.runner.sources import expected_frames
+
+    return expected_frames(source, asked.fps, asked.max_frames)
+
+
+def _show(outcomes: Sequence[Outcome]) -> None:
+    console = Console()
+    done = [outcome for outcome in outcomes if outcome.result is not None]
+    if done:
+        console.print(_table(done))
+    for outcome in done:
+        if outcome.result is not None and not outcome.result.persons:
+            say(f"{outcome.source}: no person found; result.json says why")
+        if outcome.folder is not None:
+            console.print(str(outcome.folder), soft_wrap=True, markup=False, highlight=False)
+
+
+def _table(outcomes: Sequence[Outcome]) -> Table:
+    table = Table(
+        "input", "person", "track score", "anchors", "yaw", "pitch", "expression", "coverage", "challenge", "stop",
+        "seconds", box=None, pad_edge=False,
+    )  # fmt: skip
+    for outcome in outcomes:
+        if outcome.result is None:
+            continue
+        for person in outcome.result.persons:
+            table.add_row(outcome.source.name, *_cells(person), f"{outcome.seconds:.1f}")
+        if not outcome.result.persons:
+            empty = ("-",) * 8
+            table.add_row(outcome.source.name, *empty, str(outcome.result.stop_reason), f"{outcome.seconds:.1f}")
+    return table
+
+
+def _cells(person: PersonSet) -> tuple[str, ...]:
+    coverage = person.coverage
+    return (
+        str(person.person_id),
+        f"{person.track_score:.2f}",
+        str(len(person.anchors)),
+        str(coverage.yaw),
+        str(coverage.pitch),
+        str(coverage.expression),
+        str(len(person.coverage_images)),
+        str(len(person.challenge)),
+        str(person.stop_reason),
+    )

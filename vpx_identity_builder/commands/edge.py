@@ -1,0 +1,77 @@
+"""The edge of the command line: every error becomes one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import typer
+from visualbase import SourceError
+from vpx.sdk import SdkError
+
+from vpx_identity_builder.errors import FolderNameError, InputError, SettingsError
+
+DONE = 0
+INTERNAL = 1
+USAGE = 2
+UNREADABLE = 3
+NOBODY = 4
+PARTLY = 5
+INTERRUPTED = 130
+
+_log = logging.getLogger(__name__)
+
+
+def prepare_logging(verbose: bool) -> None:
+    """Warnings to stderr, or everything. What this command line reports as an error itself is not logged twice."""
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
+    if not verbose:
+        logging.getLogger("vpx_identity_builder").setLevel(logging.CRITICAL)
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Turn what is raised inside into a line on stderr and the exit code that stands for it."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        say("interrupted")
+        raise typer.Exit(INTERRUPTED) from error
+    except Exception as error:
+        say(explain(error))
+        raise typer.Exit(exit_code(error)) from error
+
+
+def exit_code(error: Exception) -> int:
+    """2 for usage, settings and missing modules, 3 for unreadable input, else 1; the runner's errors know theirs."""
+    if isinstance(error, SourceError | InputError):
+        return UNREADABLE
+    if isinstance(error, SettingsError | FolderNameError | SdkError):
+        return USAGE
+    own = getattr(error, "exit_code", None)
+    return own if isinstance(own, int) else INTERNAL
+
+
+def explain(error: Exception) -> str:
+    """The error in one line (several wrong settings: one line each). The traceback goes to the log."""
+    _log.debug("%s", type(error).__name__, exc_info=error)
+    if isinstance(error, SettingsError):
+        return str(error)
+    text = " ".join(str(error).split())
+    expected = type(error).__module__.split(".")[0] in ("vpx_identity_builder", "vpx_vision_embed", "vpx", "visualbase")
+    return text if expected and text else f"internal error: {type(error).__name__}: {text}"
+
+
+def say(text: str) -> None:
+    """One error message on stderr."""
+    typer.echo(f"error: {text}", err=True)
+
+
+def combined(codes: Sequence[int]) -> int:
+    """The exit code for several inputs: theirs if they agree, 130 once interrupted, else 5 (part of them failed)."""
+    if INTERRUPTED in codes:
+        return INTERRUPTED
+    return codes[0] if len(set(codes)) == 1 else PARTLY
