@@ -52,7 +52,7 @@ def run(
         Path, typer.Option("--input", "-i", metavar="PATH", help="Video, image, or folder of images, on this machine.")
     ],
     names: Annotated[
-        str | None, typer.Argument(metavar="[NAMES]", help="Modules, comma separated; runs them and what they need.")
+        str | None, typer.Argument(metavar="NAMES", help="Modules, comma separated; runs them and what they need.")
     ] = None,
     plugins: Annotated[
         str | None,

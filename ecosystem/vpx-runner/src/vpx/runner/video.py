@@ -26,8 +26,8 @@ _BITS_PER_PIXEL = 6
 class AnnotatedVideo:
     """An mp4 file (MPEG-4) of frames with the marks of their modules, at the times of the source.
 
-    The first frame creates the file and decides the size (made even); others are scaled to it.
-    Use as a context manager; ``add`` fits ``LiteRunner(on_frame=…)``. Raises ``SettingsError`` where the file cannot be written.
+    The first frame creates the file and decides the size (made even); others are scaled to it. Use as a context
+    manager; ``add`` fits ``LiteRunner(on_frame=…)``. Raises ``SettingsError`` where the file cannot be written.
     """
 
     def __init__(self, path: Path, modules: Callable[[], Sequence[Module]]) -> None:
