@@ -175,13 +175,13 @@ def _notes(result: RunResult) -> list[str]:
         reasons = sorted({person.reason for person in result.unpublished})
         notes.append(
             f"Faces were found in {result.frames_with_faces} frames, but nobody is published: "
-            f"{', '.join(reasons) or 'no face passed the gates'}."
+            f"{'; '.join(reasons) or 'no face passed the gates'}."
         )
     if result.frames_with_faces and result.models.face_id is None:
         notes.append("No Face-ID embedding was seen: who is who could not be checked.")
     if result.frames_with_faces and result.models.vision_face is None:
         notes.append("No vision embedding was seen: what is new could not be measured.")
-    elif result.models.vision_face is not None and not result.models.vision_calibrated:
+    elif result.frames_with_faces and not result.models.vision_calibrated:
         notes.append(f"The novelty thresholds are not calibrated for {result.models.vision_face}.")
     if len(result.persons) >= 2 and not result.pair:
         notes.append("No pair image: the two were never together in one frame, both good enough and apart.")

@@ -179,18 +179,20 @@ def _show(outcomes: Sequence[Outcome]) -> None:
 
 
 def _table(outcomes: Sequence[Outcome]) -> Table:
-    table = Table(
-        "input", "person", "track score", "anchors", "yaw", "pitch", "expression", "coverage", "challenge", "stop",
-        "seconds", box=None, pad_edge=False,
-    )  # fmt: skip
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    table.add_column("input", overflow="fold")
+    for name in ("person", "track score", "anchors", "yaw", "pitch", "expr", "challenge"):
+        table.add_column(name, justify="right", no_wrap=name != "track score")
+    table.add_column("stop", overflow="fold")
+    table.add_column("seconds", justify="right", no_wrap=True)
     for outcome in outcomes:
         if outcome.result is None:
             continue
+        seconds = f"{outcome.seconds:.1f}"
         for person in outcome.result.persons:
-            table.add_row(outcome.source.name, *_cells(person), f"{outcome.seconds:.1f}")
+            table.add_row(outcome.source.name, *_cells(person), seconds)
         if not outcome.result.persons:
-            empty = ("-",) * 8
-            table.add_row(outcome.source.name, *empty, str(outcome.result.stop_reason), f"{outcome.seconds:.1f}")
+            table.add_row(outcome.source.name, *("-",) * 7, str(outcome.result.stop_reason).replace("_", " "), seconds)
     return table
 
 
@@ -203,7 +205,6 @@ def _cells(person: PersonSet) -> tuple[str, ...]:
         str(coverage.yaw),
         str(coverage.pitch),
         str(coverage.expression),
-        str(len(person.coverage_images)),
         str(len(person.challenge)),
-        str(person.stop_reason),
+        str(person.stop_reason).replace("_", " "),
     )

@@ -10,16 +10,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from vpx_identity_builder.errors import ExportError
 from vpx_identity_builder.export.files import Files, LocalFiles
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # no advisory locks on this system; two runs into one folder are then up to the user
-    fcntl = None  # type: ignore[assignment]
 
 MARKER = "result.json"
 _log = logging.getLogger(__name__)
@@ -88,8 +87,8 @@ def _make_parents(folder: Path, disk: Files) -> None:
 
 @contextlib.contextmanager
 def _exclusive(target: Path) -> Iterator[None]:
-    """Hold the parent folder's advisory lock; the system drops it when the process dies."""
-    if fcntl is None:
+    """Hold the parent folder's advisory lock; the system drops it when the process dies. Windows has none."""
+    if sys.platform == "win32":
         yield
         return
     descriptor = os.open(target.parent, os.O_RDONLY)
