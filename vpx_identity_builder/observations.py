@@ -236,6 +236,7 @@ def to_samples(
         faults["no_face_detect"] += 1
     samples = []
     for face in _faces(detections, size, faults):
+        pose = _pose(face, flip_pitch)
         e_face, e_body = _vision(face.bbox, _data(deps, "vision.embed"), faults)
         face_id = number(getattr(face.observed, "face_id", getattr(face.detected, "face_id", None)))
         samples.append(
@@ -245,9 +246,9 @@ def to_samples(
                 frame_size_px=size,
                 bbox=face.bbox,
                 confidence=face.confidence,
-                measures=pixels.measure(image, face.bbox, _landmarks(face)),
+                measures=pixels.measure(image, face.bbox, _landmarks(face), pose.yaw_deg),
                 face_id=None if face_id is None else int(face_id),
-                pose=_pose(face, flip_pitch),
+                pose=pose,
                 expression=_expression(face.bbox, size, _data(deps, "face.expression")),
                 e_id=_embedding(face, faults),
                 e_vis_face=e_face,

@@ -21,17 +21,19 @@ class GateConfig:
     loose_face_px: float = _setting(32, 8, 4096, "px", "loose gate: below this a face holds too little detail")
     exposure_low: float = _setting(40, 0, 255, "grey level", "strict gate: mean brightness of the face")
     exposure_high: float = _setting(220, 0, 255, "grey level", "strict gate: mean brightness of the face")
+    strict_edge_margin: float = _setting(0.1, -1, 5, "face sizes", "strict gate: hair and chin inside the frame")
+    loose_edge_margin: float = _setting(0.02, -1, 5, "face sizes", "loose gate: no face is cut by the frame")
     strict_occlusion: float = _setting(0.3, 0, 1, "share of face", "strict gate: covered part of the face")
     loose_occlusion: float = _setting(0.5, 0, 1, "share of face", "loose gate: covered part of the face")
-    sharpness_floor: float = _setting(8.0, 0, 1e6, "sharpness", "below this no face is usable, however soft the video")
-    sharpness_good: float = _setting(60.0, 0, 1e6, "sharpness", "a person whose median is below this is marked soft")
+    sharpness_floor: float = _setting(20.0, 0, 1e6, "sharpness", "below this no face is usable, however soft the video")
+    sharpness_good: float = _setting(120.0, 0, 1e6, "sharpness", "a person whose median is below this is marked soft")
     strict_sharpness_ratio: float = _setting(
         0.7, 0, 2, "of the person's median", "strict gate; the loose gate asks half of it"
     )
     strict_roll_deg: float = _setting(25, 0, 180, "degrees", "strict gate: rolled faces align badly (§14)")
     loose_roll_deg: float = _setting(40, 0, 180, "degrees", "loose gate: rolled faces align badly (§14)")
-    strict_alignment_error: float = _setting(0.12, 0, 10, "eye distances", "strict gate: misfit of the five landmarks")
-    loose_alignment_error: float = _setting(0.3, 0, 10, "eye distances", "loose gate: misfit of the five landmarks")
+    strict_alignment_error: float = _setting(0.15, 0, 10, "eye distances", "strict gate: misfit of the five landmarks")
+    loose_alignment_error: float = _setting(0.25, 0, 10, "eye distances", "loose gate: misfit of the five landmarks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class PersonConfig:
     max_tracked: int = _setting(16, 2, 256, "persons", "how many are kept in memory while the video runs")
     min_frames: int = _setting(3, 1, 100_000, "frames", "fewer sightings than this are nobody")
     min_presence: float = _setting(
-        0.2, 0, 1, "of the most present person's frames", "a passer-by is nobody's second rider"
+        0.3, 0, 1, "of the most present person's frames", "a passer-by is nobody's second rider"
     )
     min_track_score: float = _setting(0.2, 0, 1, "track_score", "a far, fleeting face is not a rider")
     prototype_min_strict: int = _setting(3, 1, 1000, "frames", "fewer strict frames: fall back to loose ones, marked")

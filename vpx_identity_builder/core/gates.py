@@ -41,6 +41,7 @@ def strict_gate(sample: FaceSample, median_sharpness: float | None, config: Gate
             _at_least("underexposed", measures.brightness, config.exposure_low),
             _at_most("overexposed", measures.brightness, config.exposure_high),
             _at_least("blur", measures.sharpness, sharpness_limit(config, median_sharpness, strict=True)),
+            _at_least("edge", measures.edge_margin, config.strict_edge_margin),
             _at_most("occlusion", sample.occlusion_ratio, config.strict_occlusion),
             _at_most("roll", _magnitude(sample.pose.roll_deg), config.strict_roll_deg),
             _at_most("alignment", measures.alignment_error, config.strict_alignment_error),
@@ -56,6 +57,7 @@ def loose_gate(sample: FaceSample, median_sharpness: float | None, config: GateC
             _at_least("confidence", sample.confidence, config.loose_confidence),
             _at_least("face_px", measures.face_px, config.loose_face_px),
             _at_least("blur", measures.sharpness, sharpness_limit(config, median_sharpness, strict=False)),
+            _at_least("edge", measures.edge_margin, config.loose_edge_margin),
             _at_most("occlusion", sample.occlusion_ratio, config.loose_occlusion),
             _at_most("roll", _magnitude(sample.pose.roll_deg), config.loose_roll_deg),
             _at_most("alignment", measures.alignment_error, config.loose_alignment_error),
@@ -63,7 +65,14 @@ def loose_gate(sample: FaceSample, median_sharpness: float | None, config: GateC
     )
 
 
-def blur_floor(sample: FaceSample, config: GateConfig) -> bool:
-    """The one gate of challenge images (§8): not so blurred that nothing can be seen."""
-    sharpness = sample.measures.sharpness
-    return sharpness is None or sharpness >= config.sharpness_floor
+def challenge_gate(sample: FaceSample, config: GateConfig) -> GateResult:
+    """Gate of challenge images (§8): something can be seen, not rolled (§14), not cut by the frame."""
+    measures = sample.measures
+    return GateResult(
+        (
+            _at_least("face_px", measures.face_px, config.loose_face_px),
+            _at_least("blur", measures.sharpness, config.sharpness_floor),
+            _at_least("edge", measures.edge_margin, config.loose_edge_margin),
+            _at_most("roll", _magnitude(sample.pose.roll_deg), config.loose_roll_deg),
+        )
+    )

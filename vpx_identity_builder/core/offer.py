@@ -11,7 +11,7 @@ from .buckets import UNKNOWN, classify
 from .cast import STRICT_BONUS, Rider, stability_of
 from .challenge import condition_scores
 from .config import Config, FaceIdModel, NoveltyScale
-from .gates import blur_floor, loose_gate, strict_gate
+from .gates import challenge_gate, loose_gate, strict_gate
 from .novelty import dual_novelty
 from .pool import Decision, Offer
 from .quality import quality_score
@@ -75,8 +75,8 @@ def consider(
         return Outcome(rider, "unstable")
     loose_failed = loose_gate(sample, person.sharpness.median, cfg.gates).failed
     buckets = classify(sample, person.brightness.median, cfg.selection)
-    extreme = blur_floor(sample, cfg.gates) and "roll" not in loose_failed
-    conditions = condition_scores(sample, buckets, cfg.selection) if extreme else {}
+    showable = challenge_gate(sample, cfg.gates).passed
+    conditions = condition_scores(sample, buckets, cfg.selection) if showable else {}
     if loose_failed and not conditions:
         return Outcome(rider, f"gate:{loose_failed[0]}")
     others = other_boxes(sample, faces)

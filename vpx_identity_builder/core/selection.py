@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from .buckets import YAW_BINS, bucket_key, classify, fills_bucket
 from .challenge import condition_scores
 from .config import Config, NoveltyScale
-from .gates import blur_floor, loose_gate, strict_gate
+from .gates import challenge_gate, loose_gate, strict_gate
 from .novelty import NOTHING_SAVED, dual_novelty
 from .quality import quality_score
 from .types import Buckets, Candidate, ChosenImage, FaceSample, GateResult, SetName, Vector
@@ -160,7 +160,7 @@ def choose_challenge(
     used = {item.candidate.key for item in taken}
     queues: dict[str, list[tuple[float, Judged]]] = {}
     for item in items:
-        if item.candidate.key in used or not blur_floor(item.sample, cfg.gates):
+        if item.candidate.key in used or not challenge_gate(item.sample, cfg.gates).passed:
             continue
         for name, score in condition_scores(item.sample, item.buckets, cfg.selection).items():
             queues.setdefault(name, []).append((score + item.quality, item))

@@ -52,7 +52,11 @@ class ExpressionSignals:
 
 @dataclass(frozen=True, slots=True)
 class FaceMeasures:
-    """What the pixels of one face say, measured on the face itself and not on the frame. None = not measurable."""
+    """What the pixels of one face say, measured on the face itself and not on the frame. None = not measurable.
+
+    `edge_margin`: distance of the face box to the nearest frame edge, in face sizes. `alignment_error`: misfit of the
+    five landmarks in eye distances, beyond what the head's turn explains.
+    """
 
     face_px: float
     area_share: float
@@ -60,6 +64,7 @@ class FaceMeasures:
     brightness: float | None = None
     clipped_share: float | None = None
     alignment_error: float | None = None
+    edge_margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +130,7 @@ class GateResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A face whose crop is kept while the video runs; `jpeg` is the encoded crop of `crop_box`."""
+    """A face whose crop is kept while the video runs; `image` is the encoded crop of `crop_box`."""
 
     sample: FaceSample
     buckets: Buckets
