@@ -13,7 +13,7 @@ from visualbase import Frame
 from vpx.face_detect.backend import FaceBackend, FoundFace
 from vpx.face_detect.backend_insightface import InsightFaceBackend
 from vpx.face_detect.backend_open import OpenBackend
-from vpx.face_detect.mesh import FaceMesh, MeshResult
+from vpx.face_detect.mesh import FaceMesh, MeshResult, ShapelessFaceError
 from vpx.face_detect.pose import HeadPose, head_pose
 from vpx.face_detect.settings import MODULE, FaceDetectSettings, resolve_settings
 from vpx.face_detect.tracker import FaceTracker
@@ -143,7 +143,7 @@ class FaceDetectionAnalyzer(Module):
             output.faces.append(_observation(face, face_id, embedding, width, height))
             output.detected_faces.append(_detected(face, face_id, embedding))
         metrics = {
-            "dropped_nonfinite": dropped + len(found) - len(fitted),
+            "dropped": dropped + len(found) - len(fitted),
             "without_embedding": sum(item is None for item in embeddings),
         }
         timing, self._step_timings = self._step_timings, None
@@ -176,9 +176,10 @@ class FaceDetectionAnalyzer(Module):
         height, width = picture.shape[:2]
         fitted: list[_Fitted] = []
         for face in found:
-            if _collapsed(face.landmarks):
+            try:
+                mesh = mesh_model.run(picture, face.landmarks)
+            except ShapelessFaceError:
                 continue
-            mesh = mesh_model.run(picture, face.landmarks)
             pose = head_pose(mesh.points) if np.isfinite(mesh.points).all() and np.isfinite(mesh.score) else None
             if pose is not None:
                 fitted.append(_Fitted(face, cut_box(face.box, width, height), mesh, pose))
@@ -220,11 +221,6 @@ def cut_box(box: NDArray[np.float64], width: int, height: int) -> NDArray[np.flo
 
 def _shorter_side(box: NDArray[np.float64]) -> float:
     return float((box[2:] - box[:2]).min())
-
-
-def _collapsed(landmarks: NDArray[np.float64]) -> bool:
-    """Tell whether five landmarks span less than a pixel, so that no crop can be made from them."""
-    return float(np.ptp(landmarks, axis=0).max()) < 1.0
 
 
 def _observation(face: _Fitted, face_id: int, embedding: Embedding | None, width: int, height: int) -> FaceObservation:

@@ -31,6 +31,10 @@ _CROP_PER_SPAN = 2.9
 Points = NDArray[np.float32]
 
 
+class ShapelessFaceError(ValueError):
+    """The given points make no face: not finite, all in one place, or eyes and mouth on the wrong sides."""
+
+
 @dataclass(frozen=True, slots=True)
 class MeshResult:
     """`points` (468, 3) float32: x, y in source pixels, z in the same scale (smaller = nearer the camera).
@@ -60,12 +64,15 @@ class FaceMesh:
         `frame_bgr` (h, w, 3) uint8; `start` is (5, 2) landmarks in pixels (eye, eye, nose, mouth, mouth; image-left
         first) or an earlier (468, 3) mesh of the same face. The crop is refined from the mesh's own box.
         The result may hold non-finite numbers where the graph gave them: the caller decides.
+        Raises ShapelessFaceError where `start` makes no face, and ValueError for another shape.
         """
         result = self._once(frame_bgr, crop_transform(start))
         for _ in range(self._refine):
-            if not np.isfinite(result.points).all():
+            try:
+                to_crop = crop_transform(result.points)
+            except ShapelessFaceError:
                 break
-            result = self._once(frame_bgr, crop_transform(result.points))
+            result = self._once(frame_bgr, to_crop)
         return result
 
     def _once(self, frame_bgr: NDArray[np.uint8], to_crop: NDArray[np.float64]) -> MeshResult:
@@ -81,7 +88,7 @@ class FaceMesh:
 def crop_transform(start: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return the (2, 3) affine map from frame pixels to the upright 192×192 crop around (5, 2) landmarks or a mesh.
 
-    Raises ValueError for another shape or points that are not finite or all in one place.
+    Raises ValueError for another shape, ShapelessFaceError for points that make no face.
     """
     points = np.asarray(start, dtype=np.float64)
     if points.shape not in ((5, 2), (MESH_POINTS, 3)):
@@ -95,7 +102,7 @@ def crop_transform(start: NDArray[np.floating]) -> NDArray[np.float64]:
     axis = across + np.array([down[1], -down[0]])
     norm = float(np.hypot(*axis))
     if not np.isfinite(norm) or norm < 1e-6:
-        raise ValueError("the points of a face must be finite and apart from each other")
+        raise ShapelessFaceError("the points of a face must be finite, apart from each other, eyes above the mouth")
     right = axis / norm
     rotation = np.array([right, [-right[1], right[0]]])
     if len(points) == 5:
