@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import typer
-from visualbase import SourceError
-from vpx.sdk import SdkError
 
 from vpx_identity_builder.errors import FolderNameError, InputError, SettingsError
 
@@ -46,10 +44,10 @@ def reported() -> Iterator[None]:
 
 
 def exit_code(error: Exception) -> int:
-    """2 for usage, settings and missing modules, 3 for unreadable input, else 1; the runner's errors know theirs."""
-    if isinstance(error, SourceError | InputError):
+    """2 for usage and settings, 3 for unreadable input, else 1; the ecosystem's errors know theirs."""
+    if isinstance(error, InputError):
         return UNREADABLE
-    if isinstance(error, SettingsError | FolderNameError | SdkError):
+    if isinstance(error, SettingsError | FolderNameError):
         return USAGE
     own = getattr(error, "exit_code", None)
     return own if isinstance(own, int) else INTERNAL

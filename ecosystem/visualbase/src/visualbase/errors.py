@@ -6,7 +6,12 @@ from pathlib import Path
 
 
 class SourceError(Exception):
-    """A source cannot be used. ``path`` is the file or folder, ``reason`` says what is wrong with it."""
+    """A source cannot be used. ``path`` is the file or folder, ``reason`` says what is wrong with it.
+
+    ``exit_code`` is what a command line answers with: 3, the input cannot be read.
+    """
+
+    exit_code = 3
 
     def __init__(self, path: str | Path, reason: str) -> None:
         self.path = Path(path)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 
 class SdkError(Exception):
-    """Base of everything the SDK raises on purpose (the weight files have their own tree)."""
+    """Base of everything the SDK raises on purpose (the weight files have their own tree).
+
+    ``exit_code`` is what a command line answers with: 2, wrong usage or installation.
+    """
+
+    exit_code = 2
 
 
 class MissingDependencyError(SdkError, LookupError):
