@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from .core import geometry
 from .core.buckets import classify
@@ -23,6 +24,9 @@ from .core.types import Candidate, FaceSample, IntBox, ModelNames, PairCandidate
 
 Encoder = Callable[[IntBox], bytes]
 """Encodes a crop of the frame at hand, `(x1, y1, x2, y2)` px, as JPEG or PNG bytes."""
+
+SAME_FACE_IOU = 0.3
+"""Boxes that overlap more are one face found twice, which tells nothing about who is a different person."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,7 +165,9 @@ class IdentitySetBuilder:
         fates = [self._take(assignment, frame, faces) for assignment in moved.assignments]
         self.last_fates = tuple(replace(f, person=self._person_of[f.assignment.tracklet.number]) for f in fates)
         self._fates.update(fate.code for fate in fates)
-        self._cast = keep_apart(self._cast, {f.person for f in self.last_fates if self._is_confirmed(f)})
+        for one, two in combinations(filter(self._is_confirmed, self.last_fates), 2):
+            if geometry.iou(one.assignment.sample.bbox, two.assignment.sample.bbox) < SAME_FACE_IOU:
+                self._cast = keep_apart(self._cast, {one.person, two.person})
         self._take_pair(frame)
         self._cast, gone = forget_least_seen(self._cast, set(self._person_of.values()), self.config.persons.max_tracked)
         if gone:
@@ -214,6 +220,7 @@ class IdentitySetBuilder:
             trusted=is_trusted(sample, config.tracks, strict=strict),
             loose=loose_gate(sample, median, config.gates).passed,
             config=config.persons,
+            settled=assignment.settled,
         )
         rider = replace(rider, person=person)
         outcome = consider(rider, sample, assignment.tracklet.smooth_box, faces, self.scales, config)

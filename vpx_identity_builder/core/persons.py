@@ -6,10 +6,9 @@ the order in which tracklets appeared does not matter.
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-
-import numpy as np
 
 from .config import FaceIdModel, PersonConfig
 from .geometry import centre
@@ -46,7 +45,7 @@ class Spread:
     @property
     def median(self) -> float | None:
         """The median, None before the first value."""
-        return float(np.median(self.values)) if self.values else None
+        return statistics.median(self.values) if self.values else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,10 +96,14 @@ def prototype_of(person: Person, config: PersonConfig) -> tuple[Vector | None, s
 
 
 def observed(
-    person: Person, sample: FaceSample, t_ns: int, *, trusted: bool, loose: bool, config: PersonConfig
+    person: Person, sample: FaceSample, t_ns: int, *, trusted: bool, loose: bool, config: PersonConfig, settled: int = 0
 ) -> Person:
-    """The person after one more sighting. Only gated embeddings reach the prototype."""
-    measures = sample.measures
+    """The person after one more sighting. Only gated embeddings reach the prototype.
+
+    `settled`: earlier sightings, doubted until now, that count with this one.
+    """
+    measures, sightings = sample.measures, 1 + settled
+    size = min(1.0, max(0.0, measures.area_share) ** 0.5 / config.face_size_full)
     strict, others = person.strict, person.loose
     if sample.e_id is not None and trusted:
         strict = strict.add(sample.e_id)
@@ -114,9 +117,9 @@ def observed(
         strict=strict,
         loose=others,
         last_t_ns=max(person.last_t_ns, t_ns),
-        frames=person.frames + 1,
-        size_sum=person.size_sum + min(1.0, max(0.0, measures.area_share) ** 0.5 / config.face_size_full),
-        proximity_sum=person.proximity_sum + center_proximity(sample),
+        frames=person.frames + sightings,
+        size_sum=person.size_sum + sightings * size,
+        proximity_sum=person.proximity_sum + sightings * center_proximity(sample),
         sharpness=person.sharpness if measures.sharpness is None else person.sharpness.add(measures.sharpness),
         brightness=person.brightness if measures.brightness is None else person.brightness.add(measures.brightness),
     )

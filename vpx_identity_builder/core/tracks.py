@@ -2,13 +2,16 @@
 
 `step` is a pure function from the active tracklets and one frame's faces to the next tracklets and each face's place.
 A face that contradicts its tracklet's identity is held as a suspect; only a contradiction that stays splits the
-tracklet, so a spike of one embedding breaks nothing.
+tracklet, so a spike of one embedding breaks nothing. After a split the old tracklet waits like any face out of sight:
+whoever covers a rider for a moment does not inherit the rider's place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from . import geometry
 from .config import FaceIdModel, TrackConfig
@@ -18,12 +21,18 @@ from .types import Box, FaceSample, Vector
 IDENTITY_WEIGHT = 0.5
 HINT_WEIGHT = 0.1
 NEVER_MATCH = -1.0
+PROVISIONAL_SIZE = 8
 NS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracklet:
-    """One face followed over time. `velocity` in px/s; `suspects` are embeddings that contradict `trusted`."""
+    """One face followed over time. `velocity` in px/s.
+
+    `reference` is the medoid of `trusted`. Until there is one, `provisional` holds the latest untrusted embeddings, so
+    that a face seen only from the side is not replaced unnoticed either. `suspects` are embeddings that contradict the
+    identity, `held` counts the faces whose place is undecided because of them.
+    """
 
     number: int
     clock_ns: int
@@ -33,17 +42,29 @@ class Tracklet:
     face_id: int | None
     trusted: Reservoir
     reference: Vector | None = None
+    provisional: tuple[Vector, ...] = ()
     suspects: tuple[Vector, ...] = ()
+    held: int = 0
+
+    def identity(self, at_least: int) -> Vector | None:
+        """Who this is: the reference, or the medoid of at least so many provisional embeddings."""
+        if self.reference is not None or len(self.provisional) < at_least:
+            return self.reference
+        return medoid(np.stack(self.provisional))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assignment:
-    """Where one face went. `contradicts`: its identity does not fit the tracklet (yet), so it must not be saved."""
+    """Where one face went. `contradicts`: its identity does not fit the tracklet (yet), so it must not be saved.
+
+    `settled`: how many faces held before this one turn out to belong to the same tracklet.
+    """
 
     sample: FaceSample
     tracklet: Tracklet
     is_new: bool
     contradicts: bool
+    settled: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,11 +113,11 @@ def _closeness(tracklet: Tracklet, sample: FaceSample, clock_ns: int, config: Tr
     return 1.0 - distance / reach if distance <= reach else NEVER_MATCH
 
 
-def _identity_term(tracklet: Tracklet, sample: FaceSample, model: FaceIdModel) -> float:
+def _identity_term(identity: Vector | None, sample: FaceSample, model: FaceIdModel) -> float:
     """+1 at `tau_id` and above, -1 at `tau_split` and below, 0 where identity is unknown."""
-    if sample.e_id is None or tracklet.reference is None:
+    if sample.e_id is None or identity is None:
         return 0.0
-    similarity = cosine(sample.e_id, tracklet.reference)
+    similarity = cosine(sample.e_id, identity)
     span = model.tau_id - model.tau_split
     return max(-1.0, min(1.0, 2 * (similarity - model.tau_split) / span - 1.0))
 
@@ -106,12 +127,13 @@ def _pairs(
 ) -> list[tuple[float, int, int]]:
     scored = []
     for row, tracklet in enumerate(active):
+        identity = tracklet.identity(config.split_after)
         for column, sample in enumerate(samples):
             closeness = _closeness(tracklet, sample, clock_ns, config)
             if closeness == NEVER_MATCH:
                 continue
             hint = HINT_WEIGHT if sample.face_id is not None and sample.face_id == tracklet.face_id else 0.0
-            score = closeness + IDENTITY_WEIGHT * _identity_term(tracklet, sample, model) + hint
+            score = closeness + IDENTITY_WEIGHT * _identity_term(identity, sample, model) + hint
             scored.append((score, row, column))
     return sorted(scored, key=lambda item: (-item[0], active[item[1]].number, item[2]))
 
@@ -137,36 +159,71 @@ def _moved(tracklet: Tracklet, sample: FaceSample, clock_ns: int, config: TrackC
 
 
 def _started(number: int, sample: FaceSample, clock_ns: int, config: TrackConfig, trusted: bool) -> Tracklet:
-    reservoir = Reservoir(config.reservoir_size)
-    reference = None
-    if trusted and sample.e_id is not None:
-        reservoir = reservoir.add(sample.e_id)
-        reference = sample.e_id
-    return Tracklet(number, clock_ns, sample.bbox, sample.bbox, (0.0, 0.0), sample.face_id, reservoir, reference)
+    empty = Reservoir(config.reservoir_size)
+    tracklet = Tracklet(number, clock_ns, sample.bbox, sample.bbox, (0.0, 0.0), sample.face_id, empty)
+    return tracklet if sample.e_id is None else _learned(tracklet, sample.e_id, trusted)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Verdict:
+    tracklet: Tracklet
+    contradicts: bool = False
+    split: bool = False
+    settled: int = 0
 
 
 def _judged(
-    tracklet: Tracklet, sample: FaceSample, trusted: bool, config: TrackConfig, model: FaceIdModel
-) -> tuple[Tracklet, bool, bool]:
-    """The tracklet after looking at the face's identity, whether the face contradicts it, and whether it must split."""
-    if sample.e_id is None or not trusted:
-        doubted = (
-            bool(tracklet.suspects)
-            and sample.e_id is not None
-            and tracklet.reference is not None
-            and cosine(sample.e_id, tracklet.reference) < model.tau_id
-        )
-        return tracklet, doubted, False
-    if tracklet.reference is None:
-        reservoir = tracklet.trusted.add(sample.e_id)
-        return replace(tracklet, trusted=reservoir, reference=sample.e_id), False, False
-    if cosine(sample.e_id, tracklet.reference) < model.tau_split:
-        suspects = (*tracklet.suspects, sample.e_id)
-        agreeing = [s for s in suspects if cosine(s, sample.e_id) >= model.tau_id]
-        return replace(tracklet, suspects=suspects[-config.split_after :]), True, len(agreeing) >= config.split_after
-    reservoir = tracklet.trusted.add(sample.e_id)
-    reference = medoid(reservoir.matrix()) if reservoir.vectors is not tracklet.trusted.vectors else tracklet.reference
-    return replace(tracklet, trusted=reservoir, reference=reference, suspects=()), False, False
+    tracklet: Tracklet,
+    sample: FaceSample,
+    trusted: bool,
+    rivals: Sequence[Vector],
+    config: TrackConfig,
+    model: FaceIdModel,
+) -> _Verdict:
+    """The tracklet after looking at the face's identity.
+
+    An untrusted face contradicts only where it surely is one of the `rivals`, the references of the other tracklets.
+    """
+    if sample.e_id is None:
+        return _held(tracklet, ()) if tracklet.suspects else _Verdict(tracklet)
+    identity = tracklet.identity(config.split_after)
+    similarity = 1.0 if identity is None else cosine(sample.e_id, identity)
+    if similarity < model.tau_split:
+        rival = any(cosine(sample.e_id, other) >= model.tau_id for other in rivals)
+        if trusted or rival:
+            suspects = (*tracklet.suspects, sample.e_id)
+            agreeing = sum(cosine(s, sample.e_id) >= model.tau_id for s in suspects)
+            return _held(tracklet, suspects[-config.split_after :], split=agreeing >= config.split_after)
+    if not trusted and tracklet.suspects and similarity < model.tau_id:
+        return _held(tracklet, tracklet.suspects)
+    return _Verdict(_learned(tracklet, sample.e_id, trusted), settled=tracklet.held)
+
+
+def _held(tracklet: Tracklet, suspects: tuple[Vector, ...], *, split: bool = False) -> _Verdict:
+    waiting = replace(tracklet, suspects=suspects or tracklet.suspects, held=tracklet.held + 1)
+    return _Verdict(waiting, contradicts=True, split=split)
+
+
+def _learned(tracklet: Tracklet, e_id: Vector, trusted: bool) -> Tracklet:
+    """The tracklet after a face that belongs to it: nothing is suspected or held any more."""
+    if not trusted:
+        latest = tracklet.provisional if tracklet.reference is not None else (*tracklet.provisional, e_id)
+        return replace(tracklet, provisional=latest[-PROVISIONAL_SIZE:], suspects=(), held=0)
+    reservoir = tracklet.trusted.add(e_id)
+    changed = reservoir.vectors is not tracklet.trusted.vectors
+    reference = medoid(reservoir.matrix()) if changed else tracklet.reference
+    return replace(tracklet, trusted=reservoir, reference=reference, provisional=(), suspects=(), held=0)
+
+
+def _matched(
+    alive: Sequence[Tracklet], samples: Sequence[FaceSample], clock_ns: int, config: TrackConfig, model: FaceIdModel
+) -> dict[int, int]:
+    """Index of face → index of tracklet, the best match first."""
+    rows: dict[int, int] = {}
+    for _, row, column in _pairs(alive, samples, clock_ns, config, model):
+        if column not in rows and row not in rows.values():
+            rows[column] = row
+    return rows
 
 
 def step(
@@ -181,32 +238,27 @@ def step(
 
     A face starts a tracklet when motion explains it by none; tracklets end after `track_gap_ms` without a face.
     """
-    faces = sorted(faces, key=lambda face: face[0].bbox)
+    faces = sorted(faces, key=lambda face: (face[0].bbox, -face[0].confidence, str(face[0].face_id)))
     limit_ns = config.track_gap_ms * NS_PER_MS
     alive = [tracklet for tracklet in active if clock_ns - tracklet.clock_ns <= limit_ns]
-    ended = [tracklet.number for tracklet in active if clock_ns - tracklet.clock_ns > limit_ns]
-    matched: dict[int, int] = {}
-    used: set[int] = set()
-    for _, row, column in _pairs(alive, [face[0] for face in faces], clock_ns, config, model):
-        if row not in used and column not in matched:
-            matched[column] = row
-            used.add(row)
-    result = [tracklet for row, tracklet in enumerate(alive) if row not in used]
+    ended = tuple(tracklet.number for tracklet in active if clock_ns - tracklet.clock_ns > limit_ns)
+    rows = _matched(alive, [sample for sample, _ in faces], clock_ns, config, model)
+    result = [tracklet for row, tracklet in enumerate(alive) if row not in rows.values()]
     assignments = []
     for column, (sample, strict) in enumerate(faces):
         trusted = is_trusted(sample, config, strict=strict)
-        contradicts = split = False
-        if column in matched:
-            moved = _moved(alive[matched[column]], sample, clock_ns, config)
-            moved, contradicts, split = _judged(moved, sample, trusted, config, model)
-            if split:
-                ended.append(moved.number)
-        if column not in matched or split:
-            moved, is_new = _started(next_number, sample, clock_ns, config, trusted), True
-            next_number += 1
-            contradicts = False
-        else:
-            is_new = False
-        result.append(moved)
-        assignments.append(Assignment(sample, moved, is_new, contradicts))
-    return Step(tuple(result), tuple(assignments), tuple(ended), next_number)
+        if column in rows:
+            moved = _moved(alive[rows[column]], sample, clock_ns, config)
+            rivals = [t.reference for t in alive if t.number != moved.number and t.reference is not None]
+            verdict = _judged(moved, sample, trusted, rivals, config, model)
+            if not verdict.split:
+                result.append(verdict.tracklet)
+                assignments.append(Assignment(sample, result[-1], False, verdict.contradicts, verdict.settled))
+                continue
+            result.append(replace(verdict.tracklet, suspects=(), held=0))
+        settled = verdict.tracklet.held - 1 if column in rows else 0
+        started = _started(next_number, sample, clock_ns, config, trusted)
+        next_number += 1
+        result.append(started)
+        assignments.append(Assignment(sample, started, True, False, settled))
+    return Step(tuple(result), tuple(assignments), ended, next_number)
