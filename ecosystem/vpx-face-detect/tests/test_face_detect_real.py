@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from visualbase import Frame
 from vpx.face_detect import FaceDetectionAnalyzer, FaceDetectOutput
+from vpx.sdk.testing import assert_module_contract
 from vpx.sdk.weights import WeightsError
 
 pytestmark = pytest.mark.real
@@ -124,6 +125,16 @@ def test_a_tiny_picture_and_an_empty_building_site(module: FaceDetectionAnalyzer
     module.reset()
     late = [len(output.faces) for index, output in video(module, "foreman.mp4", step=30, last=299) if index >= 200]
     assert late == [0] * 3
+
+
+def test_the_module_keeps_the_contract_in_both_lifecycles(module: FaceDetectionAnalyzer) -> None:
+    picture = cv2.imread(str(DATA / "photos" / "pose" / "image00050.jpg"))
+    assert picture is not None
+    frames = [Frame.from_array(picture, frame_id=index, t_src_ns=index * 100_000_000) for index in range(2)]
+    other = FaceDetectionAnalyzer()
+    first, *_ = assert_module_contract(other, frames)
+    assert len(first.data.faces) == 1
+    assert np.array_equal(first.data.faces[0].embedding, module.process(frames[0]).data.faces[0].embedding)
 
 
 def test_head_turns_go_both_ways(module: FaceDetectionAnalyzer) -> None:

@@ -46,7 +46,7 @@ class _Track:
 class FaceTracker:
     """Gives boxes their `face_id`. Ids count up from 0 and are never used twice between two `reset` calls."""
 
-    def __init__(self, min_iou: float = 0.2, max_gap_ms: int = 700) -> None:
+    def __init__(self, min_iou: float = 0.3, max_gap_ms: int = 700) -> None:
         self._min_iou = min_iou
         self._max_gap_ns = max_gap_ms * 1_000_000
         self.reset()
