@@ -1,0 +1,63 @@
+"""Raw measures to the three ratios. Pure; what is not known is None in and absent out."""
+
+from __future__ import annotations
+
+from vpx.face_expression.calibration import (
+    CUT,
+    EYE_OPEN,
+    MAX_EYE_ASYMMETRY,
+    MOUTH_OPEN,
+    MOUTH_STRETCH_FROM,
+    SMILE,
+)
+from vpx.face_expression.geometry import MouthMeasures
+
+
+def mouth_opening(mouth: MouthMeasures) -> float:
+    """Lip gap less what a smile's stretch parts the lips, over the outer-eye width; may be negative."""
+    return mouth.gap - max(0.0, mouth.width - MOUTH_STRETCH_FROM)
+
+
+def readable_eyes(widths_px: tuple[float, float]) -> tuple[bool, bool]:
+    """Which eyes (image-left, image-right) to read: both, or only the wider one of a turned face."""
+    least = MAX_EYE_ASYMMETRY * max(widths_px)
+    left, right = (width > 0 and width >= least for width in widths_px)
+    return left, right
+
+
+def eye_ratio(gaps: list[float]) -> float | None:
+    """One ratio for the readable eyes: their mean where they agree, the more open eye where they do not.
+
+    "Eyes closed" means that both are: a wink (one lid down) or a bad reading of one eye must not fall below the cut,
+    and the mean could. Where both are on one side of the cut, so is their mean, and it is the steadier number.
+    """
+    ratios = [EYE_OPEN.ratio(gap) for gap in gaps]
+    if not ratios:
+        return None
+    if min(ratios) < CUT <= max(ratios):
+        return max(ratios)
+    return sum(ratios) / len(ratios)
+
+
+def expression_signals(mouth: MouthMeasures | None, eye_gaps: dict[str, float]) -> dict[str, float]:
+    """Signals of one face; `eye_gaps` maps `left` / `right` (image sides) to the lid gap of each eye that was read."""
+    signals: dict[str, float] = {}
+    if mouth is not None:
+        opening = mouth_opening(mouth)
+        signals["mouth_open_ratio"] = MOUTH_OPEN.ratio(opening)
+        signals["smile_intensity"] = SMILE.ratio(mouth.width)
+        signals["mouth_open_raw"] = opening
+        signals["mouth_gap_raw"] = mouth.gap
+        signals["mouth_width_raw"] = mouth.width
+    eyes = eye_ratio(list(eye_gaps.values()))
+    if eyes is not None:
+        signals["eye_open_ratio"] = eyes
+    for side, gap in eye_gaps.items():
+        signals[f"eye_open_raw_{side}"] = gap
+    return signals
+
+
+def intensity(signals: dict[str, float]) -> float | None:
+    """How far from neutral: the larger of smile and mouth opening, 0..1; None where neither is known."""
+    known = [signals[key] for key in ("smile_intensity", "mouth_open_ratio") if key in signals]
+    return max(known) if known else None

@@ -1,0 +1,79 @@
+"""From raw measures to ratios: the cut points, winks, and what stays unknown."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from vpx.face_expression.calibration import CUT, EYE_OPEN, MOUTH_OPEN, MOUTH_STRETCH_FROM, SMILE, Scale
+from vpx.face_expression.geometry import MouthMeasures
+from vpx.face_expression.judge import expression_signals, eye_ratio, intensity, mouth_opening, readable_eyes
+
+SCALES = [SMILE, MOUTH_OPEN, EYE_OPEN]
+RAW = st.floats(-1, 2)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_scale_meets_its_three_points(scale: Scale) -> None:
+    assert scale.ratio(scale.zero) == 0.0
+    assert scale.ratio(scale.cut) == pytest.approx(CUT)
+    assert scale.ratio(scale.full) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@given(RAW, RAW)
+def test_scale_is_monotonic_and_bounded(scale: Scale, first: float, second: float) -> None:
+    low, high = scale.ratio(min(first, second)), scale.ratio(max(first, second))
+    assert 0.0 <= low <= high <= 1.0
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@given(RAW)
+def test_cut_decides_as_the_raw_cut_does(scale: Scale, raw: float) -> None:
+    if abs(raw - scale.cut) > 1e-6:
+        assert (scale.ratio(raw) >= CUT) == (raw > scale.cut)
+
+
+def test_a_wink_is_not_eyes_closed() -> None:
+    assert eye_ratio([0.02, 0.30]) == pytest.approx(1.0)
+    assert eye_ratio([0.02, 0.12]) == pytest.approx(EYE_OPEN.ratio(0.12))
+
+
+def test_eyes_that_agree_give_their_mean() -> None:
+    assert eye_ratio([0.2, 0.3]) == pytest.approx((EYE_OPEN.ratio(0.2) + 1.0) / 2)
+    assert eye_ratio([0.0, 0.06]) == pytest.approx(EYE_OPEN.ratio(0.06) / 2)
+    assert eye_ratio([0.2]) == pytest.approx(EYE_OPEN.ratio(0.2))
+    assert eye_ratio([]) is None
+
+
+@given(st.lists(st.floats(0, 0.5), min_size=1, max_size=2))
+def test_eyes_are_closed_only_if_every_eye_is(gaps: list[float]) -> None:
+    ratios = [EYE_OPEN.ratio(gap) for gap in gaps]
+    closed = eye_ratio(gaps) < CUT - 1e-9
+    assert not closed or max(ratios) < CUT
+    assert closed or max(ratios) >= CUT - 1e-9
+
+
+def test_a_laughs_stretch_is_taken_off_the_lip_gap() -> None:
+    assert mouth_opening(MouthMeasures(width=MOUTH_STRETCH_FROM, gap=0.15)) == pytest.approx(0.15)
+    assert mouth_opening(MouthMeasures(width=MOUTH_STRETCH_FROM + 0.1, gap=0.15)) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("widths", "expected"),
+    [((20, 20), (True, True)), ((20, 11), (True, False)), ((11, 20), (False, True)), ((0, 0), (False, False))],
+)
+def test_only_the_nearer_eye_of_a_turned_face_is_read(widths: tuple, expected: tuple) -> None:
+    assert readable_eyes(widths) == expected
+
+
+def test_what_is_unknown_is_left_out() -> None:
+    assert expression_signals(None, {}) == {}
+    assert set(expression_signals(None, {"right": 0.2})) == {"eye_open_ratio", "eye_open_raw_right"}
+    assert "eye_open_ratio" not in expression_signals(MouthMeasures(0.6, 0.1), {})
+
+
+def test_intensity_is_the_larger_of_smile_and_mouth() -> None:
+    assert intensity({"smile_intensity": 0.2, "mouth_open_ratio": 0.7, "eye_open_ratio": 0.9}) == 0.7
+    assert intensity({"smile_intensity": 0.2}) == 0.2
+    assert intensity({"eye_open_ratio": 0.1}) is None
