@@ -11,6 +11,7 @@ from .config import Config, FaceIdModel
 from .coverage import coverage_of
 from .offer import Scales
 from .persons import Person, prototype_of, rank
+from .quality import quality_score
 from .selection import Judged, choose, judge
 from .types import PairImage, PersonSet, StopReason, UnpublishedPerson, Vector
 
@@ -104,7 +105,9 @@ def _pair_images(
         who = _who(entry, sets, model)
         if who is not None:
             ids, stability = who
-            images.append(PairImage(f"pair_{len(images) + 1:03d}", entry.candidate, ids, entry.score, stability))
+            both = (entry.candidate.first, entry.candidate.second)
+            quality = min(quality_score(member.sample, cfg.gates) for member in both)
+            images.append(PairImage(f"pair_{len(images) + 1:03d}", entry.candidate, ids, quality, stability))
     return tuple(images)
 
 
