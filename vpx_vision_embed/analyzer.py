@@ -147,7 +147,7 @@ class VisionEmbedAnalyzer(Module):
     def capabilities(self) -> ModuleCapabilities:
         """Ordered frames (box smoothing), real batches; the same answer every time on a CPU."""
         on_gpu = self._face.device == "cuda" if self._face is not None else self.settings.device == "cuda"
-        flags = Capability.STATEFUL | Capability.BATCHING
+        flags = Capability.STATEFUL | Capability.BATCHING | Capability.CROSS_HOST_OK
         flags |= Capability.GPU if on_gpu else Capability.DETERMINISTIC
         return ModuleCapabilities(
             flags=flags, gpu_memory_mb=_GPU_MEMORY_MB if on_gpu else 0, init_time_sec=0.5, max_batch_size=MAX_BATCH
@@ -167,6 +167,12 @@ class VisionEmbedAnalyzer(Module):
                 body = opened.enter_context(self._open(body_spec))
             opened.pop_all()
         self._face, self._body = face, body
+
+    def warmup(self, sample_frame: Frame | None = None) -> None:  # noqa: ARG002 - the signature is the contract
+        """Run each model once, so that the first frame pays nothing extra."""
+        for embedder in (self._face, self._body):
+            if embedder is not None:
+                embedder.embed([np.zeros((64, 64, 3), np.uint8)])
 
     def reset(self) -> None:
         """Forget the tracks of the last video; the models stay."""
@@ -286,9 +292,8 @@ class VisionEmbedAnalyzer(Module):
         )
 
     def _empty_output(self) -> VisionEmbedOutput:
-        return empty_output(
-            self._face.spec if self._face is not None else None, self._body.spec if self._body is not None else None
-        )
+        face, body = self._face, self._body
+        return empty_output(face.spec if face is not None else None, body.spec if body is not None else None)
 
 
 def _embed(embedder: VisionEmbedder | None, crops: list[Image]) -> NDArray[np.float32]:

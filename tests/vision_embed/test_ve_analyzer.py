@@ -317,6 +317,18 @@ def test_reset_keeps_the_models_and_release_frees_them(fake_model: str, fakes: A
         module.process(fakes.frame(), {})
 
 
+def test_warmup_leaves_no_trace_and_stands_any_order(fake_model: str, fakes: Any) -> None:
+    module = VisionEmbedAnalyzer()
+    module.warmup()
+    module.initialize()
+    module.warmup(None)
+
+    obs = run(module, fakes.frame(), detection(fakes))
+    module.cleanup()
+
+    assert obs.metadata["_metrics"]["tracks"] == 0
+
+
 def test_a_failed_initialize_leaves_nothing_open(fake_model: str) -> None:
     module = VisionEmbedAnalyzer(body_model="siglip-b16-224")
 
@@ -332,7 +344,8 @@ def test_the_module_says_what_it_is(module: VisionEmbedAnalyzer) -> None:
     assert module.depends == ["face.detect"]
     assert module.optional_depends == ["body.pose"]
     assert module.stateful
-    assert module.capabilities.flags == Capability.STATEFUL | Capability.BATCHING | Capability.DETERMINISTIC
+    expected = Capability.STATEFUL | Capability.BATCHING | Capability.CROSS_HOST_OK | Capability.DETERMINISTIC
+    assert module.capabilities.flags == expected
     assert module.capabilities.gpu_memory_mb == 0
     assert module.port_schema.output_data_type == "VisionEmbedOutput"
 
