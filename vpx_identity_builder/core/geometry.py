@@ -85,7 +85,7 @@ def head_and_shoulders(face: Box, frame_size_px: tuple[int, int], others: Sequen
 def clip(box: Box, frame_size_px: tuple[int, int]) -> IntBox:
     """The box rounded to whole pixels and clipped at the frame (width, height)."""
     width, height = frame_size_px
-    x1, y1 = max(0, round(box[0])), max(0, round(box[1]))
+    x1, y1 = min(width, max(0, round(box[0]))), min(height, max(0, round(box[1])))
     return x1, y1, max(x1, min(width, round(box[2]))), max(y1, min(height, round(box[3])))
 
 
