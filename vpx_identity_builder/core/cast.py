@@ -106,16 +106,15 @@ def keep_apart(cast: Cast, numbers: Collection[int]) -> Cast:
 
 
 def forget_least_seen(cast: Cast, active: Collection[int], limit: int) -> tuple[Cast, list[Person]]:
-    """At most `limit` persons: those least seen and not in view go. Also returns who went."""
-    gone: list[Person] = []
-    while len(cast.riders) > limit:
-        idle = [person for person in cast.people() if person.number not in active]
-        if not idle:
-            break
-        least = min(idle, key=lambda p: (p.frames, -p.first_t_ns))
-        gone.append(least)
-        cast = Cast(
-            {number: rider for number, rider in cast.riders.items() if number != least.number},
-            {key: slots for key, slots in cast.pairs.items() if least.number not in key},
-        )
-    return cast, gone
+    """At most `limit` persons: those out of view go first, then those least seen. Also returns who went."""
+    order = sorted(cast.people(), key=lambda p: (p.number in active, p.frames, -p.first_t_ns))
+    gone = order[: max(0, len(order) - limit)]
+    if not gone:
+        return cast, []
+    names = {person.number for person in gone}
+    riders = {
+        number: replace(rider, person=replace(rider.person, met=rider.person.met - names))
+        for number, rider in cast.riders.items()
+        if number not in names
+    }
+    return Cast(riders, {key: slots for key, slots in cast.pairs.items() if not key & names}), gone
