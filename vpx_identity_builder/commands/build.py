@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from visualbase import FileSource, source_for
@@ -168,31 +169,26 @@ def _expected_frames(source: Path, asked: Request) -> int | None:
 
 def _show(outcomes: Sequence[Outcome]) -> None:
     console = Console()
-    done = [outcome for outcome in outcomes if outcome.result is not None]
-    if done:
-        console.print(_table(done))
-    for outcome in done:
-        if outcome.result is not None and not outcome.result.persons:
-            say(f"{outcome.source}: no person found; result.json says why")
+    for outcome in outcomes:
+        if outcome.result is not None:
+            console.print(_table(outcome, outcome.result))
+            if not outcome.result.persons:
+                say(f"{outcome.source}: no person found; result.json says why")
         if outcome.folder is not None:
             console.print(str(outcome.folder), soft_wrap=True, markup=False, highlight=False)
 
 
-def _table(outcomes: Sequence[Outcome]) -> Table:
-    table = Table(box=None, pad_edge=False, collapse_padding=True)
-    table.add_column("input", overflow="fold")
+def _table(outcome: Outcome, result: RunResult) -> Table:
+    table = Table(title=escape(outcome.source.name), title_justify="left", box=None, pad_edge=False)
     for name in ("person", "track score", "anchors", "yaw", "pitch", "expr", "challenge"):
-        table.add_column(name, justify="right", no_wrap=name != "track score")
+        table.add_column(name, justify="right")
     table.add_column("stop", overflow="fold")
     table.add_column("seconds", justify="right", no_wrap=True)
-    for outcome in outcomes:
-        if outcome.result is None:
-            continue
-        seconds = f"{outcome.seconds:.1f}"
-        for person in outcome.result.persons:
-            table.add_row(outcome.source.name, *_cells(person), seconds)
-        if not outcome.result.persons:
-            table.add_row(outcome.source.name, *("-",) * 7, str(outcome.result.stop_reason).replace("_", " "), seconds)
+    seconds = f"{outcome.seconds:.1f}"
+    for person in result.persons:
+        table.add_row(*_cells(person), seconds)
+    if not result.persons:
+        table.add_row(*("-",) * 7, str(result.stop_reason).replace("_", " "), seconds)
     return table
 
 
