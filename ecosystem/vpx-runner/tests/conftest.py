@@ -60,6 +60,7 @@ class Nobody(Base):
 
     def cleanup(self):
         self.exit_code = 4
+        self.output_path = Path("out") / "nobody"
 
 
 class Failing(Base):

@@ -138,3 +138,7 @@ def test_a_signal_ends_the_run_in_order(plugin_path, video, number):
     assert out.splitlines()[-3:-1] == ["ended interrupted", "cleaned"]
     assert process.returncode == 130
     assert "Traceback" not in err
+
+
+def test_says_where_a_module_left_its_result(vpx, video):
+    assert "run.nobody: out/nobody\n" in vpx("run", "run.nobody", "--input", video).stdout

@@ -62,6 +62,7 @@ def run_modules(options: RunOptions) -> int:
         with stop_on_signals(runner.stop):
             result = runner.run(options.source, options.fps, options.max_frames)
     _report(result, options.verbose)
+    _report_outputs(runner)
     return _exit_code(runner, result)
 
 
@@ -119,6 +120,14 @@ def _report(result: RunResult, verbose: bool) -> None:
         typer.echo(f"  all: {result.seconds:.2f} s", err=True)
     for text in result.cleanup_errors:
         typer.echo(f"vpx: {text}", err=True)
+
+
+def _report_outputs(runner: LiteRunner) -> None:
+    """Say where the modules left their results (a path attribute ``output_path``, read after cleanup)."""
+    for module in runner.modules:
+        path = getattr(module, "output_path", None)
+        if isinstance(path, Path):
+            typer.echo(f"{module.name}: {path}")
 
 
 def _exit_code(runner: LiteRunner, result: RunResult) -> int:
