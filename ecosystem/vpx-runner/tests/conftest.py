@@ -7,6 +7,7 @@ import pytest
 
 PLUGIN = '''
 import os, signal, time
+from pathlib import Path
 from vpx.sdk import BBoxMark, LabelMark, Module, Observation
 
 
