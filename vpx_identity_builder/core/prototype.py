@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .types import Vector
+from .types import FaceSample, Vector
 
 Matrix = NDArray[np.float32]
+
+UNIT_TOLERANCE = 1e-3
 
 
 def unit_or_none(vector: object) -> Vector | None:
@@ -24,6 +26,16 @@ def unit_or_none(vector: object) -> Vector | None:
     if not np.isfinite(norm) or norm < 1e-6:
         return None
     return (flat / norm).astype(np.float32)
+
+
+def with_unit_vectors(sample: FaceSample) -> tuple[FaceSample, int]:
+    """The sample with unit embeddings only, and how many were dropped: one that is not finite captures a medoid."""
+    given = (sample.e_id, sample.e_vis_face, sample.e_vis_body)
+    if all(vector is None or abs(float(vector @ vector) - 1.0) < UNIT_TOLERANCE for vector in given):
+        return sample, 0
+    e_id, face, body = (unit_or_none(vector) for vector in given)
+    lost = sum(old is not None and new is None for old, new in zip(given, (e_id, face, body), strict=True))
+    return replace(sample, e_id=e_id, e_vis_face=face, e_vis_body=body), lost
 
 
 def medoid_index(vectors: Matrix) -> int:
