@@ -13,10 +13,12 @@ from .core.cast import Cast, Rider, forget_least_seen, join_all, keep_apart, sta
 from .core.config import FACE_ID_MODELS, UNCALIBRATED_NOVELTY, Config, FaceIdModel, NoveltyScale
 from .core.coverage import coverage_of, is_satisfied
 from .core.gates import loose_gate, strict_gate
-from .core.offer import Scales, consider, crop_box
+from .core.mirror import with_pitch_reversed
+from .core.offer import Scales, consider, crop_box, other_boxes
 from .core.pair import PairSlots, pair_score
 from .core.persons import new_person, observed, rank
 from .core.pool import Pool
+from .core.prototype import with_unit_vectors
 from .core.quality import quality_score
 from .core.settle import settle
 from .core.tracks import Assignment, Tracklet, is_trusted, step
@@ -24,6 +26,9 @@ from .core.types import Candidate, FaceSample, IntBox, ModelNames, PairCandidate
 
 Encoder = Callable[[IntBox], bytes]
 """Encodes a crop of the frame at hand, `(x1, y1, x2, y2)` px, as JPEG or PNG bytes."""
+
+NOMINAL_GAP_NS = 33_333_333
+"""Time between frames where timestamps do not tell."""
 
 SAME_FACE_IOU = 0.3
 """Boxes that overlap more are one face found twice, which tells nothing about who is a different person."""
@@ -85,7 +90,8 @@ class IdentitySetBuilder:
         self._cast = Cast()
         self._fates: Counter[str] = Counter()
         self._frames = self._frames_with_faces = self._arrivals = 0
-        self._clock_ns: int | None = None
+        self._clock_ns = 0
+        self._last_t_ns: int | None = None
         self._span_ns: tuple[int, int] | None = None
         self._result: RunResult | None = None
 
@@ -104,12 +110,21 @@ class IdentitySetBuilder:
         if len(self._waiting) > 1:
             self._process(self._waiting.pop(0))
 
-    def finish(self, stop_reason: StopReason, models: ModelNames | None = None) -> RunResult:
-        """Settle everything, once; later calls return the same result. Unpublished people are forgotten."""
+    def finish(
+        self,
+        stop_reason: StopReason,
+        models: ModelNames | None = None,
+        reversed_pitch: frozenset[str] = frozenset(),
+    ) -> RunResult:
+        """Settle everything, once; later calls return the same result. Unpublished people are forgotten.
+
+        `reversed_pitch`: sources of head poses whose pitch proved to have the opposite sign in this video.
+        """
         if self._result is not None:
             return self._result
         for frame in self._waiting:
             self._process(frame)
+        self._cast = with_pitch_reversed(self._cast, reversed_pitch)
         settled = settle(self._cast, self._frames, self.scales, stop_reason, self.config)
         first, last = self._span_ns or (None, None)
         self._result = RunResult(
@@ -154,7 +169,7 @@ class IdentitySetBuilder:
         moved = step(
             self._tracklets,
             gated,
-            self._clock_ns or 0,
+            self._clock_ns,
             self._next_tracklet,
             self.config.tracks,
             self.scales.face_id,
@@ -174,17 +189,22 @@ class IdentitySetBuilder:
             self.faults["persons_forgotten"] += len(gone)
 
     def _tick(self, frame: _Frame) -> None:
-        """Keep a clock that always advances, whatever the timestamps do."""
+        """Keep a clock that always advances by the time between frames, whatever the timestamps do."""
         first, last = self._span_ns or (frame.t_ns, frame.t_ns)
         self._span_ns = (min(first, frame.t_ns), max(last, frame.t_ns))
-        if self._clock_ns is not None and frame.t_ns <= self._clock_ns:
+        gap_ns = NOMINAL_GAP_NS if self._last_t_ns is None else frame.t_ns - self._last_t_ns
+        if gap_ns <= 0:
             self.faults["timestamp_not_increasing"] += 1
-        self._clock_ns = frame.t_ns if self._clock_ns is None else max(frame.t_ns, self._clock_ns + 1)
+            gap_ns = NOMINAL_GAP_NS
+        self._clock_ns, self._last_t_ns = self._clock_ns + gap_ns, frame.t_ns
         self._frames += 1
         self._frames_with_faces += bool(frame.faces)
 
     def _comparable(self, sample: FaceSample) -> FaceSample:
-        """The sample, without an embedding that belongs to another Face-ID model than the run's."""
+        """The sample, without what is no embedding or belongs to another Face-ID model than the run's."""
+        sample, lost = with_unit_vectors(sample)
+        if lost:
+            self.faults["embedding_unusable"] += lost
         if sample.e_id is None:
             return sample
         if not self._model_known:
@@ -213,6 +233,7 @@ class IdentitySetBuilder:
             return FaceFate(assignment, number, "identity_unsettled")
         median = rider.person.sharpness.median
         strict = strict_gate(sample, median, config.gates).passed
+        stability = stability_of(sample.e_id, rider.person.prototype)
         person = observed(
             rider.person,
             sample,
@@ -221,6 +242,7 @@ class IdentitySetBuilder:
             loose=loose_gate(sample, median, config.gates).passed,
             config=config.persons,
             settled=assignment.settled,
+            recognised=stability is None or stability >= self.scales.face_id.tau_split,
         )
         rider = replace(rider, person=person)
         outcome = consider(rider, sample, assignment.tracklet.smooth_box, faces, self.scales, config)
@@ -237,10 +259,10 @@ class IdentitySetBuilder:
         return stability is not None and stability >= self.scales.face_id.tau_id
 
     def _take_pair(self, frame: _Frame) -> None:
-        """Offer the two most present persons' faces as a pair image, where both are strict, stable and apart (§12)."""
+        """Offer the two leading persons' faces as a pair image, if both are strict, stable, apart and alone (§12)."""
         selection = self.config.selection
-        leading = sorted(self._cast.people(), key=lambda p: (-p.frames, p.number))[:2]
-        found = {f.person: f for f in self.last_fates if f.person in {p.number for p in leading}}
+        leading, _ = rank(self._cast.people(), self._frames, self.config.persons)
+        found = {f.person: f for f in self.last_fates if f.person in {p.number for p, _ in leading[:2]}}
         if len(found) < 2 or selection.pair_max == 0 or not all(map(self._is_pair_worthy, found.values())):
             return
         one, two = sorted((f.assignment for f in found.values()), key=lambda a: a.sample.bbox)
@@ -248,12 +270,15 @@ class IdentitySetBuilder:
         if overlap > selection.pair_overlap:
             return
         first, second = self._pair_member(one), self._pair_member(two)
+        crop = geometry.union(first.crop_box, second.crop_box)
+        others = set(other_boxes(one.sample, [f.assignment.sample for f in self.last_fates])) - {two.sample.bbox}
+        if geometry.contains_other_face(crop, one.sample.bbox, sorted(others)):
+            return
         qualities = (quality_score(one.sample, self.config.gates), quality_score(two.sample, self.config.gates))
         score = pair_score(qualities, (first.buckets.expression, second.buckets.expression))
         key = frozenset(found)
         slots = self._cast.pairs.get(key, PairSlots())
         if slots.wants(frame.t_ns, score):
-            crop = geometry.union(first.crop_box, second.crop_box)
             pair = PairCandidate(first, second, crop, frame.encode(crop), overlap)
             self._cast = self._cast.with_pairs(key, slots.with_pair(pair, score))
 

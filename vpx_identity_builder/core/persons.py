@@ -52,6 +52,7 @@ class Spread:
 class Person:
     """What is known of one person while the video runs. `met`: the numbers of persons confirmed beside it in one frame.
 
+    `recognised` counts the frames in which Face-ID does not contradict: motion alone makes nobody present.
     `strict` holds trusted embeddings (strict gate, mild pose), `loose` all others that passed the loose gate.
     """
 
@@ -61,6 +62,7 @@ class Person:
     first_t_ns: int
     last_t_ns: int
     frames: int = 0
+    recognised: int = 0
     size_sum: float = 0.0
     proximity_sum: float = 0.0
     sharpness: Spread = field(default_factory=Spread)
@@ -96,11 +98,20 @@ def prototype_of(person: Person, config: PersonConfig) -> tuple[Vector | None, s
 
 
 def observed(
-    person: Person, sample: FaceSample, t_ns: int, *, trusted: bool, loose: bool, config: PersonConfig, settled: int = 0
+    person: Person,
+    sample: FaceSample,
+    t_ns: int,
+    *,
+    trusted: bool,
+    loose: bool,
+    config: PersonConfig,
+    settled: int = 0,
+    recognised: bool = True,
 ) -> Person:
     """The person after one more sighting. Only gated embeddings reach the prototype.
 
-    `settled`: earlier sightings, doubted until now, that count with this one.
+    `settled`: earlier sightings, doubted until now, that count with this one. `recognised`: Face-ID does not
+    contradict.
     """
     measures, sightings = sample.measures, 1 + settled
     size = min(1.0, max(0.0, measures.area_share) ** 0.5 / config.face_size_full)
@@ -118,6 +129,7 @@ def observed(
         loose=others,
         last_t_ns=max(person.last_t_ns, t_ns),
         frames=person.frames + sightings,
+        recognised=person.recognised + sightings * recognised,
         size_sum=person.size_sum + sightings * size,
         proximity_sum=person.proximity_sum + sightings * center_proximity(sample),
         sharpness=person.sharpness if measures.sharpness is None else person.sharpness.add(measures.sharpness),
@@ -135,6 +147,7 @@ def merged(a: Person, b: Person, config: PersonConfig) -> Person:
         loose=first.loose.merged(second.loose),
         last_t_ns=max(first.last_t_ns, second.last_t_ns),
         frames=first.frames + second.frames,
+        recognised=first.recognised + second.recognised,
         size_sum=first.size_sum + second.size_sum,
         proximity_sum=first.proximity_sum + second.proximity_sum,
         sharpness=first.sharpness.merged(second.sharpness),
@@ -192,7 +205,7 @@ def rank(
     persons: Sequence[Person], frames_total: int, config: PersonConfig
 ) -> tuple[list[tuple[Person, float]], list[tuple[Person, float, str]]]:
     """Persons to publish in order of track_score, and the others with the reason why not."""
-    most = max((p.frames for p in persons), default=0)
+    most = max((p.recognised for p in persons), default=0)
     scored = sorted(
         ((p, track_score(p, frames_total)) for p in persons), key=lambda item: (-item[1], item[0].first_t_ns)
     )
@@ -210,10 +223,10 @@ def rank(
 def _why_not(person: Person, score: float, most: int, chosen: int, config: PersonConfig) -> str | None:
     if person.prototype is None:
         return "no_identity: no usable Face-ID embedding of this person"
-    if person.frames < config.min_frames:
-        return f"too_few_frames: seen in {person.frames}, needed {config.min_frames}"
-    if person.frames < config.min_presence * most:
-        return f"passer_by: seen in {person.frames} frames, the most present person in {most}"
+    if person.recognised < config.min_frames:
+        return f"too_few_frames: recognised in {person.recognised}, needed {config.min_frames}"
+    if person.recognised < config.min_presence * most:
+        return f"passer_by: recognised in {person.recognised} frames, the most present person in {most}"
     if score < config.min_track_score:
         return f"low_track_score: {score:.3f}, needed {config.min_track_score:g}"
     if chosen >= config.max_persons:
