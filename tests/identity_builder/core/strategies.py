@@ -49,6 +49,7 @@ def sample(
     confidence: float = 0.95,
     alignment: float | None = 0.02,
     clipped: float | None = 0.0,
+    edge: float | None = 0.5,
     face_id: int | None = None,
     e_id: Vector | None = None,
     vis: Vector | None = None,
@@ -70,6 +71,7 @@ def sample(
             brightness=brightness,
             clipped_share=clipped,
             alignment_error=alignment,
+            edge_margin=edge,
         ),
         face_id=face_id,
         pose=Pose(yaw, pitch, roll),
@@ -125,4 +127,5 @@ def measured_faces(draw: st.DrawFn) -> FaceSample:
         confidence=draw(shares),
         alignment=draw(maybe(st.floats(0, 1))),
         clipped=draw(maybe(shares)),
+        edge=draw(maybe(st.floats(-0.5, 3))),
     )

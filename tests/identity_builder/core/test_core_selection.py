@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vpx_identity_builder.core.buckets import EXPRESSION_BINS, PITCH_LABELS, YAW_LABELS, bucket_key, fills_bucket
+from vpx_identity_builder.core.challenge import CUES
+from vpx_identity_builder.core.config import Config
+from vpx_identity_builder.core.novelty import distance_to_nearest
+from vpx_identity_builder.core.selection import Judged, Sets, choose, choose_anchors, judge
+from vpx_identity_builder.core.types import Buckets, ChosenImage
+
+from .strategies import candidate, unit_rows
+from .world import ARCFACE, VISION, Look, World
+
+CONFIG = Config()
+RULES = CONFIG.selection
+WORLD = World(ARCFACE)
+NAMES = re.compile(
+    rf"anchor_\d{{3}}|cov_yaw({'|'.join(YAW_LABELS)})_pitch({'|'.join(PITCH_LABELS)})"
+    rf"_({'|'.join((*EXPRESSION_BINS, 'unknown'))})(_[2-9])?|chal_({'|'.join(CUES)})_\d{{3}}"
+)
+
+
+def judged(index: int, look: Look | None = None, vision_of: int | None = None, **changes: float) -> Judged:
+    """A candidate of frame `index` as the end of a run sees it."""
+    look = look or WORLD.look(0, index)
+    face = WORLD.face(0, index, look=look).face
+    if vision_of is not None:
+        face = replace(face, e_vis_face=WORLD.face(0, vision_of, look=look).face.e_vis_face)
+    if changes:
+        face = replace(face, pose=replace(face.pose, **changes))
+    held = candidate(face, Buckets(*["unknown"] * 5), image=str(index).encode())
+    return judge(held, 0.9, 200.0, 120.0, CONFIG)
+
+
+def sets_of(items: Sequence[Judged]) -> Sets:
+    return choose(items, VISION, VISION, CONFIG)
+
+
+def lively(seed: int, count: int) -> list[Judged]:
+    """Candidates of a ride in which light and occlusion change too."""
+    items = []
+    for k in range(count):
+        look = WORLD.look(0, seed + 6 * k)
+        if k % 9 == 4:
+            look = replace(look, brightness=35.0)
+        if k % 11 == 5:
+            look = replace(look, occlusion=0.6)
+        items.append(judged(seed + 6 * k, look))
+    return items
+
+
+def images(sets: Sets) -> tuple[ChosenImage, ...]:
+    return (*sets.anchors, *sets.coverage, *sets.challenge)
+
+
+rides = st.builds(lively, st.integers(0, 2000), st.integers(0, 120))
+
+
+@settings(max_examples=25, deadline=None)
+@given(rides)
+def test_limits_names_and_no_image_twice(items: list[Judged]) -> None:
+    sets = sets_of(items)
+    assert len(sets.anchors) <= RULES.anchors_max
+    assert len(sets.challenge) <= RULES.challenge_max
+    per_bucket = Counter(bucket_key(image.candidate.buckets) for image in sets.coverage)
+    assert max(per_bucket.values(), default=0) <= RULES.bucket_images
+    names = [image.name for image in images(sets)]
+    assert len(set(names)) == len(names)
+    assert [name for name in names if not NAMES.fullmatch(name)] == []
+    keys = [image.candidate.key for image in images(sets)]
+    assert len(set(keys)) == len(keys)
+
+
+@settings(max_examples=25, deadline=None)
+@given(rides)
+def test_anchors_are_strict_frontal_clear_and_open_eyed(items: list[Judged]) -> None:
+    for image in sets_of(items).anchors:
+        face = image.candidate.sample
+        assert image.strict.passed
+        assert abs(face.pose.yaw_deg or 99) <= RULES.anchor_yaw_deg
+        assert abs(face.pose.pitch_deg or 0) <= RULES.anchor_pitch_deg
+        assert (face.occlusion_ratio or 0) < RULES.anchor_occlusion
+        assert image.candidate.buckets.expression != "eyes_closed"
+
+
+@settings(max_examples=25, deadline=None)
+@given(rides)
+def test_coverage_takes_the_best_of_each_bucket_that_no_anchor_took(items: list[Judged]) -> None:
+    sets = sets_of(items)
+    anchors = {image.candidate.key for image in sets.anchors}
+    anchored = {bucket_key(image.candidate.buckets) for image in sets.anchors}
+    able = [item for item in items if item.loose.passed and fills_bucket(item.buckets)]
+    taken = {bucket_key(image.candidate.buckets): image for image in reversed(sets.coverage)}
+    assert set(taken) | anchored >= {bucket_key(item.buckets) for item in able}
+    for key, image in taken.items():
+        assert image.loose.passed
+        if key not in anchored:
+            rest = [i.quality for i in able if bucket_key(i.buckets) == key and i.candidate.key not in anchors]
+            assert image.quality == max(rest)
+
+
+@settings(max_examples=25, deadline=None)
+@given(rides)
+def test_challenge_is_extreme_apart_and_named_after_its_condition(items: list[Judged]) -> None:
+    chosen = sets_of(items).challenge
+    for image in chosen:
+        assert image.condition in CUES
+        assert image.name.startswith(f"chal_{image.condition}_")
+    for one, two in itertools.combinations(chosen, 2):
+        first, second = one.candidate.sample, two.candidate.sample
+        assert abs(first.t_ns - second.t_ns) >= RULES.challenge_gap_ms * 1e6
+        assert distance_to_nearest(first.e_vis_face, [second.e_vis_face]) >= VISION.plateau
+
+
+@settings(max_examples=15, deadline=None)
+@given(rides, st.randoms(use_true_random=False))
+def test_the_order_of_candidates_changes_nothing(items: list[Judged], random: object) -> None:
+    mixed = list(items)
+    random.shuffle(mixed)  # type: ignore[attr-defined]
+    names = lambda sets: [(image.name, image.candidate.key) for image in images(sets)]  # noqa: E731
+    assert names(sets_of(mixed)) == names(sets_of(items))
+
+
+def test_different_conditions_come_before_more_of_one() -> None:
+    sides = [judged(40 * k, Look(yaw=55.0 + k % 3, smile=k / 20)) for k in range(20)]
+    dark = judged(1000, Look(brightness=30.0))
+    up = judged(1100, Look(pitch=40.0))
+    covered = judged(1200, Look(occlusion=0.7))
+    found = Counter(image.condition for image in sets_of([*sides, dark, up, covered]).challenge)
+    assert {"yaw_right", "occluded"} <= set(found)
+    assert found["yaw_right"] <= RULES.challenge_max - 1
+
+
+def test_near_duplicates_are_not_chosen() -> None:
+    same = [judged(30 * k, Look(yaw=60.0), vision_of=7) for k in range(10)]
+    assert len(sets_of(same).challenge) == 1
+
+
+def test_anchors_of_one_moment_are_one_anchor() -> None:
+    burst = [judged(k, Look(smile=k / 10)) for k in range(int(RULES.anchor_gap_ms / 1000 * WORLD.fps))]
+    assert len(sets_of(burst).anchors) == 1
+
+
+def test_the_best_anchors_by_quality_win() -> None:
+    items = []
+    for k, row in enumerate(unit_rows(5, 30, 48)):
+        item = judged(20 * k, Look(yaw=2.0, sharpness=50.0 + 9 * (k * 7 % 30)))
+        face = replace(item.sample, e_vis_face=row)
+        items.append(replace(item, candidate=replace(item.candidate, sample=face)))
+    chosen = choose_anchors(items, VISION, VISION, CONFIG)
+    assert len(chosen) == RULES.anchors_max
+    best = sorted((item.quality for item in items), reverse=True)
+    assert sorted((item.quality for item in chosen), reverse=True) == best[: RULES.anchors_max]
+
+
+def test_nothing_is_padded_and_the_notes_say_why() -> None:
+    sets = sets_of([judged(30 * k, Look(yaw=25.0)) for k in range(3)])
+    assert (sets.anchors, sets.challenge) == ((), ())
+    assert [note.split(":")[0] for note in sets.notes] == [
+        f"0 of at least {RULES.anchors_min} anchors",
+        f"0 of at least {RULES.challenge_min} challenge images",
+    ]
+    assert sets_of([]).coverage == ()
+
+
+def test_names_of_the_design_page() -> None:
+    items = [judged(60, Look(yaw=-20.0, smile=0.9)), judged(200, Look(yaw=-20.0, smile=0.9), vision_of=None)]
+    items.append(judged(400, Look(brightness=30.0, yaw=70.0)))
+    items.append(judged(500, Look(yaw=-20.0, smile=0.4, brightness=170.0)))
+    names = {image.name for image in images(sets_of(items))}
+    assert "cov_yaw-30_pitch0_smile" in names
+    assert names & {"chal_dark_001", "chal_yaw_right_001"}
+    assert all(NAMES.fullmatch(name) for name in names)
+
+
+@pytest.mark.parametrize("roll", [RULES.anchor_roll_deg + 1, -(RULES.anchor_roll_deg + 1)])
+def test_a_tilted_head_is_no_anchor(roll: float) -> None:
+    assert sets_of([judged(30 * k, Look(), roll_deg=roll) for k in range(4)]).anchors == ()
+
+
+def test_novelty_in_metadata_is_against_what_was_chosen_before() -> None:
+    sets = sets_of(lively(0, 60))
+    saved = []
+    for image in images(sets):
+        face = image.candidate.sample.e_vis_face
+        if saved:
+            assert image.novelty == pytest.approx(max(0.0, distance_to_nearest(face, saved)), abs=1e-6)
+        saved.append(face)
+    assert len(saved) > 10
