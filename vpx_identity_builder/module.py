@@ -12,10 +12,11 @@ import cv2
 from vpx.sdk import Capability, Module, ModuleCapabilities, Observation, PortSchema, processing_step
 
 from . import frame_output, pixels
-from .core.types import IntBox, RunResult, StopReason
+from .core.types import FaceSample, IntBox, RunResult, StopReason
 from .errors import IdentityBuilderError
 from .export.folder import publish, target_folder
-from .observations import Translation, to_samples
+from .observations import OPTIONAL, to_samples
+from .observations_read import BAD_INPUT
 from .run import Run, SourceInfo
 from .settings import Settings, resolve
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_BAD_INPUT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, cv2.error)
-"""What another module's broken data can raise; it costs that frame's faces, never the run."""
+_BAD_INPUT = (*BAD_INPUT, cv2.error)
+"""What a broken frame can raise; it costs that frame's faces, never the run."""
 
 _END_REASONS = {
     "end_of_video": StopReason.END_OF_VIDEO,
@@ -78,6 +79,12 @@ class IdentityBuilder(Module):
         return ["face.detect", "face.expression", "vision.embed"]
 
     @property
+    def optional_depends(self) -> list[str]:
+        """What is made use of if it happens to run (docs/inputs.md), and what `extra_inputs` names."""
+        extra = (name for name in self.settings.output.extra_modules if name not in (*self.depends, *OPTIONAL))
+        return [*OPTIONAL, *extra]
+
+    @property
     def port_schema(self) -> PortSchema:
         """Signals that are written."""
         return PortSchema(version="1.0", output_signals=frame_output.SIGNALS, output_data_type="IdentityOutput")
@@ -108,9 +115,9 @@ class IdentityBuilder(Module):
         run = self._current()
         self._step_timings = {}
         t_ns = int(frame.t_src_ns)
-        translation = self._translate(run, frame, deps, t_ns)
-        if translation is not None:
-            self._add(run, frame, t_ns, translation)
+        samples = self._translate(run, frame, deps, t_ns)
+        if samples is not None:
+            self._add(run, frame, t_ns, samples)
         progress, fates = run.builder.progress(), run.builder.last_fates
         self._stop_signalled = progress.should_stop and self.settings.config.stop.stop_when_covered
         timing, self._step_timings = self._step_timings, None
@@ -131,26 +138,25 @@ class IdentityBuilder(Module):
         return self._run
 
     @processing_step(name="translate", description="Other modules' observations into face samples")
-    def _translate(self, run: Run, frame: Frame, deps: Mapping[str, Any] | None, t_ns: int) -> Translation | None:
+    def _translate(
+        self, run: Run, frame: Frame, deps: Mapping[str, Any] | None, t_ns: int
+    ) -> tuple[FaceSample, ...] | None:
         index = run.frame_idx(int(frame.frame_id), t_ns)
-        flip = self.settings.output.flip_pitch
         try:
-            translation = to_samples(frame, deps, frame_idx=index, t_ns=t_ns, flip_pitch=flip)
-            run.learn(frame.data, t_ns, translation)
+            return run.learn(frame.data, t_ns, to_samples(frame, deps, frame_idx=index, t_ns=t_ns, rules=run.rules))
         except _BAD_INPUT as error:
             run.builder.faults["unreadable_frame"] += 1
             logger.warning("frame %s left out: %s: %s", frame.frame_id, type(error).__name__, error)
             return None
-        return translation
 
     @processing_step(name="build", description="Tracklets, persons, gates, novelty and the pool")
-    def _add(self, run: Run, frame: Frame, t_ns: int, translation: Translation) -> None:
+    def _add(self, run: Run, frame: Frame, t_ns: int, samples: tuple[FaceSample, ...]) -> None:
         output = self.settings.output
 
         def encode(box: IntBox) -> bytes:
             return pixels.encode(frame.data, box, output.image_format, output.jpeg_quality)
 
-        run.builder.add(t_ns, translation.samples, encode)
+        run.builder.add(t_ns, samples, encode)
 
     def finish(self) -> RunResult | None:
         """Choose and publish the sets of the frames so far; once per video, later calls return the same result.
@@ -164,7 +170,7 @@ class IdentityBuilder(Module):
         self._run, self._unpublished = None, run
         satisfied = StopReason.COVERAGE_SATISFIED if self._stop_signalled else None
         ended = None if run.stop_reason is StopReason.INTERRUPTED and satisfied else run.stop_reason
-        self.result = run.builder.finish(ended or satisfied or StopReason.END_OF_VIDEO, run.names)
+        self.result = run.finish(ended or satisfied or StopReason.END_OF_VIDEO)
         content = run.content_sha256()
         video_id, target = target_folder(run.output_dir(), run.video_id(content), content)
         self.output_path = publish(self.result, target, run.context(video_id, content, app_version()))

@@ -1,31 +1,48 @@
-"""Frame and dependency observations → face samples: the only place that knows other modules' fields.
+"""Frame and dependency observations → face samples. Pure.
 
-Everything is read with `getattr(x, name, None)`: an observation may be another era's class or a document that crossed a
-process boundary. Faces of different modules are matched by box, never by index. What is absent, non-finite or malformed
-is unknown, and counted as a fault where it should have been there.
+Only this module and its neighbours `observations_*` know other modules' fields. Faces of different modules are matched
+by box; by place in `detected_faces` only where a module gives no boxes and one entry for each of them. What is absent,
+not finite or malformed is unknown, and counted as a fault where it should have been there. A source that cannot be read
+costs its own values, never the frame. Which source wins is `observations_sources.PRECEDENCE`.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import pixels
 from .core.config import NoveltyScale
-from .core.geometry import area, intersection, iou
-from .core.prototype import unit_or_none
-from .core.types import Box, ExpressionSignals, FaceSample, Pose
+from .core.types import ExpressionSignals, FaceMeasures, FaceSample, Pose, Vector
+from .observations_faces import Face, detected_count, face_id_embedding, find_faces
+from .observations_read import BAD_INPUT, FaceValues, best_match, get, items, number, points, values_for, vector, xyxy
+from .observations_sources import (
+    OPTIONAL,
+    PRECEDENCE,
+    READERS,
+    first_known,
+    lone_embedding,
+    occlusion,
+    rejected_frame,
+)
+from .pitch_sign import FRONTAL_YAW_DEG, PitchHint, nose_height
 
-SAME_FACE_IOU = 0.4
-DUPLICATE_IOU = 0.5
-DUPLICATE_COVER = 0.8
-"""Two detections of which one lies this much inside the other are one face found twice."""
+__all__ = ["OPTIONAL", "PRECEDENCE", "InputRules", "Translation", "VisionModel", "to_samples"]
+
+T = TypeVar("T")
+Image = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class InputRules:
+    """How inputs are to be understood: sources whose pitch is turned round, and further modules to read."""
+
+    reversed_pitch: frozenset[str] = frozenset()
+    extra_inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,221 +62,228 @@ class Translation:
     vision_face: VisionModel = VisionModel()
     vision_body: VisionModel = VisionModel()
     faults: Mapping[str, int] = field(default_factory=dict)
+    pitch_hints: tuple[PitchHint, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
-class _Face:
-    """One detection while its parts are put together."""
+class _Frame:
+    """One frame while it is translated. Reading goes through `read`, so that a broken source costs itself only."""
 
-    bbox: Box
-    confidence: float
-    observed: Any = None
-    detected: Any = None
+    image: Image
+    deps: Mapping[str, Any]
+    faults: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        return int(self.image.shape[1]), int(self.image.shape[0])
 
-def number(value: object) -> float | None:
-    """A finite float, or None."""
-    if isinstance(value, bool) or value is None:
-        return None
-    try:
-        result = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return result if math.isfinite(result) else None
-
-
-def _items(value: object) -> list[Any]:
-    """A list's elements; an absent or malformed list has none."""
-    return [item for item in value if item is not None] if isinstance(value, (list, tuple)) else []
+    def read(self, name: str, reader: Callable[[Any], T], default: T) -> T:
+        """`reader(data)` of this module, or `default` where it gave nothing or nothing readable."""
+        try:
+            data = get(self.deps.get(name), "data")
+            return default if data is None else reader(data)
+        except BAD_INPUT:
+            self.faults[f"unreadable:{name}"] += 1
+            return default
 
 
-def _xywh(value: object, scale: tuple[float, float]) -> Box | None:
-    """`(x, y, w, h)` times scale → `(x1, y1, x2, y2)`; None unless finite and of positive size."""
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    parts = [number(part) for part in value] if isinstance(value, (list, tuple)) else []
-    known = [part for part in parts if part is not None]
-    if len(parts) != 4 or len(known) != 4:
-        return None
-    x, y, w, h = known[0] * scale[0], known[1] * scale[1], known[2] * scale[0], known[3] * scale[1]
-    return (x, y, x + w, y + h) if w > 0 and h > 0 else None
+@dataclass(frozen=True, slots=True, eq=False)
+class _Vision:
+    """General vision embeddings of a frame's faces, in the order of the faces, and their models."""
 
-
-def _xyxy(value: object) -> Box | None:
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    parts = [number(part) for part in value] if isinstance(value, (list, tuple)) else []
-    if len(parts) != 4 or any(part is None for part in parts):
-        return None
-    x1, y1, x2, y2 = (float(part or 0.0) for part in parts)
-    return (x1, y1, x2, y2) if x2 > x1 and y2 > y1 else None
-
-
-def _data(deps: Mapping[str, Any] | None, name: str) -> Any:
-    observation = deps.get(name) if deps else None
-    return getattr(observation, "data", None)
-
-
-def _signal(holder: Any, *names: str) -> float | None:
-    signals = getattr(holder, "signals", None)
-    if not isinstance(signals, Mapping):
-        return None
-    for name in names:
-        value = number(signals.get(name))
-        if value is not None:
-            return value
-    return None
-
-
-def _best_match(box: Box, others: Iterable[tuple[Box, Any]]) -> Any:
-    scored = [(iou(box, other), index, item) for index, (other, item) in enumerate(others)]
-    best = max(scored, key=lambda entry: (entry[0], -entry[1]), default=None)
-    return best[2] if best is not None and best[0] >= SAME_FACE_IOU else None
-
-
-def _faces(data: Any, size: tuple[int, int], faults: Counter[str]) -> list[_Face]:
-    """Both lists of face.detect together, duplicates removed, surest first."""
-    faces: list[_Face] = []
-    for item in _items(getattr(data, "detected_faces", None)):
-        _append(faces, _xywh(getattr(item, "bbox", None), (1.0, 1.0)), item, "detected", faults)
-    known = [(face.bbox, face) for face in faces]
-    for item in _items(getattr(data, "faces", None)):
-        box = _xywh(getattr(item, "bbox", None), (float(size[0]), float(size[1])))
-        match = None if box is None else _best_match(box, ((b, f) for b, f in known if f.observed is None))
-        if match is not None:
-            match.observed = item
-        else:
-            _append(faces, box, item, "observed", faults)
-    return _without_duplicates(faces, size)
-
-
-def _append(faces: list[_Face], box: Box | None, item: Any, kind: str, faults: Counter[str]) -> None:
-    confidence = number(getattr(item, "confidence", None))
-    if box is None or confidence is None:
-        faults["malformed_face"] += 1
-        return
-    faces.append(_Face(box, confidence, **{kind: item}))
-
-
-def _without_duplicates(faces: list[_Face], size: tuple[int, int]) -> list[_Face]:
-    frame: Box = (0.0, 0.0, float(size[0]), float(size[1]))
-    kept: list[_Face] = []
-    for face in sorted(faces, key=lambda f: (-f.confidence, f.bbox)):
-        inside = intersection(face.bbox, frame) > 0
-        if inside and not any(_is_duplicate(face.bbox, other.bbox) for other in kept):
-            kept.append(face)
-    return kept
-
-
-def _is_duplicate(a: Box, b: Box) -> bool:
-    smaller = min(area(a), area(b))
-    return iou(a, b) >= DUPLICATE_IOU or intersection(a, b) >= DUPLICATE_COVER * smaller
-
-
-def _pose(face: _Face, flip_pitch: bool) -> Pose:
-    angles: dict[str, float | None] = {}
-    for name in ("yaw", "pitch", "roll"):
-        value = number(getattr(face.observed, name, None))
-        angles[name] = number(getattr(face.detected, name, None)) if value is None else value
-    pitch = angles["pitch"]
-    return Pose(angles["yaw"], -pitch if flip_pitch and pitch is not None else pitch, angles["roll"])
-
-
-def _embedding(face: _Face, faults: Counter[str]) -> Any:
-    for holder in (face.observed, face.detected):
-        raw = getattr(holder, "embedding", None)
-        if raw is not None:
-            vector = unit_or_none(raw)
-            if vector is None:
-                faults["bad_face_id_embedding"] += 1
-            else:
-                return vector
-    return None
-
-
-def _landmarks(face: _Face) -> NDArray[np.float64] | None:
-    raw = getattr(face.detected, "landmarks", None)
-    try:
-        points = np.asarray(raw, np.float64)
-    except (TypeError, ValueError):
-        return None
-    return points if points.shape == (5, 2) and bool(np.isfinite(points).all()) else None
-
-
-def _expression(box: Box, size: tuple[int, int], data: Any) -> ExpressionSignals:
-    scale = (float(size[0]), float(size[1]))
-    boxes = [(_xywh(getattr(item, "bbox", None), scale), item) for item in _items(getattr(data, "faces", None))]
-    match = _best_match(box, ((b, item) for b, item in boxes if b is not None))
-    return ExpressionSignals(
-        mouth_open=_signal(match, "mouth_open_ratio"),
-        eye_open=_signal(match, "eye_open_ratio"),
-        smile=_signal(match, "smile_intensity"),
-        happy_probability=_signal(match, "em_happy"),
-    )
-
-
-def _vision(box: Box, data: Any, faults: Counter[str]) -> tuple[Any, Any]:
-    boxes = [(_xyxy(getattr(item, "bbox", None)), item) for item in _items(getattr(data, "faces", None))]
-    match = _best_match(box, ((b, item) for b, item in boxes if b is not None))
-    vectors = []
-    for name in ("e_face", "e_body"):
-        raw = getattr(match, name, None)
-        vector = unit_or_none(raw)
-        if raw is not None and vector is None:
-            faults["bad_vision_embedding"] += 1
-        vectors.append(vector)
-    return vectors[0], vectors[1]
-
-
-def _vision_model(deps: Mapping[str, Any] | None, part: str) -> VisionModel:
-    data = _data(deps, "vision.embed")
-    name = getattr(data, f"{part}_model", None)
-    threshold = number(getattr(data, f"{part}_novelty_threshold", None))
-    plateau = number(getattr(data, f"{part}_plateau", None))
-    scale = None
-    if threshold and plateau and threshold > 0 and plateau > 0:
-        scale = NoveltyScale(threshold, plateau, getattr(data, f"{part}_calibrated", None) is True)
-    return VisionModel(name if isinstance(name, str) and name else None, scale)
+    faces: Sequence[Vector | None]
+    bodies: Sequence[Vector | None]
+    face_model: VisionModel = VisionModel()
+    body_model: VisionModel = VisionModel()
 
 
 def to_samples(
-    frame: Any, deps: Mapping[str, Any] | None, *, frame_idx: int, t_ns: int, flip_pitch: bool = False
+    frame: Any, deps: Mapping[str, Any] | None, *, frame_idx: int, t_ns: int, rules: InputRules | None = None
 ) -> Translation:
     """All faces of one frame. `frame.data` is `(h, w, 3)` uint8 BGR; `deps` maps module names to observations."""
-    faults: Counter[str] = Counter()
+    rules = rules or InputRules()
     image = getattr(frame, "data", None)
     if not isinstance(image, np.ndarray) or image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         return Translation((), faults={"malformed_frame": 1})
-    size = (int(image.shape[1]), int(image.shape[0]))
-    detections = _data(deps, "face.detect")
-    if detections is None:
-        faults["no_face_detect"] += 1
-    samples = []
-    for face in _faces(detections, size, faults):
-        pose = _pose(face, flip_pitch)
-        e_face, e_body = _vision(face.bbox, _data(deps, "vision.embed"), faults)
-        face_id = number(getattr(face.observed, "face_id", getattr(face.detected, "face_id", None)))
-        samples.append(
-            FaceSample(
-                t_ns=t_ns,
-                frame_idx=frame_idx,
-                frame_size_px=size,
-                bbox=face.bbox,
-                confidence=face.confidence,
-                measures=pixels.measure(image, face.bbox, _landmarks(face), pose.yaw_deg),
-                face_id=None if face_id is None else int(face_id),
-                pose=pose,
-                expression=_expression(face.bbox, size, _data(deps, "face.expression")),
-                e_id=_embedding(face, faults),
-                e_vis_face=e_face,
-                e_vis_body=e_body,
-            )
-        )
-    model = getattr(detections, "embed_model", None)
+    if image.size == 0:
+        return Translation((), faults={"malformed_frame": 1})
+    work = _Frame(image, deps or {})
+    if get(work.deps.get("face.detect"), "data") is None:
+        work.faults["no_face_detect"] += 1
+    faces = work.read("face.detect", lambda data: find_faces(data, work.size, work.faults), list[Face]())
+    said = _said(work, rules)
+    vision = _vision(work, faces)
+    samples, hints = [], list[PitchHint]()
+    for place, face in enumerate(faces):
+        try:
+            sample, hint = _sample(work, face, _said_of(face, said, work), len(faces), rules, (frame_idx, t_ns))
+        except BAD_INPUT:
+            work.faults["malformed_face"] += 1
+            continue
+        hints += hint
+        samples.append(replace(sample, e_vis_face=vision.faces[place], e_vis_body=vision.bodies[place]))
+    model = work.read("face.detect", lambda data: get(data, "embed_model"), None)
     return Translation(
         tuple(samples),
-        model if isinstance(model, str) else None,
-        _vision_model(deps, "face"),
-        _vision_model(deps, "body"),
-        dict(faults),
+        model if isinstance(model, str) and model else None,
+        vision.face_model,
+        vision.body_model,
+        dict(work.faults),
+        tuple(hints),
     )
+
+
+def _said(work: _Frame, rules: InputRules) -> dict[str, list[FaceValues]]:
+    """Module → what it says about faces, for every module that is there."""
+    detected = work.read("face.detect", detected_count, 0)
+    readers = {**dict.fromkeys(rules.extra_inputs, (occlusion,)), **READERS}
+    said = {}
+    for name, several in readers.items():
+        entries: list[FaceValues] = []
+        for reader in several:
+            entries += work.read(name, lambda data, reader=reader: reader(data, work.size, detected), [])  # type: ignore[misc]
+        if entries:
+            said[name] = entries
+    if rejected_frame(work.deps.get("frame.quality")):
+        work.faults["frame_quality_rejected"] += 1
+    return said
+
+
+def _said_of(face: Face, said: Mapping[str, list[FaceValues]], work: _Frame) -> dict[str, FaceValues]:
+    """Module → its values for this face. An expression that belongs to another track is distrusted."""
+    found = {}
+    for name, entries in said.items():
+        entry = values_for(face.key, entries)
+        if entry is None:
+            continue
+        if name == "face.expression" and None not in (entry.face_id, face.face_id) and entry.face_id != face.face_id:
+            work.faults["expression_mismatch"] += 1
+            continue
+        found[name] = entry
+    return found
+
+
+def _sample(
+    work: _Frame, face: Face, said: dict[str, FaceValues], count: int, rules: InputRules, when: tuple[int, int]
+) -> tuple[FaceSample, list[PitchHint]]:
+    """One face without its vision embeddings, and what it tells of the pitch's sign."""
+    given = {name: value for name in ("yaw", "pitch", "roll") if (value := face.angle(name)) is not None}
+    said = {**said, "face.detect": FaceValues({**_values(said.get("face.detect")), **given})}
+    landmarks = points(get(face.detected, "landmarks"), 5, face.bbox)
+    pose = _pose(said, rules)
+    sample = FaceSample(
+        t_ns=when[1],
+        frame_idx=when[0],
+        frame_size_px=work.size,
+        bbox=face.bbox,
+        confidence=face.confidence,
+        measures=_measures(pixels.measure(work.image, face.bbox, landmarks, pose.yaw_deg), said),
+        face_id=face.face_id,
+        pose=pose,
+        expression=ExpressionSignals(
+            mouth_open=first_known("mouth_open", said),
+            eye_open=first_known("eye_open", said),
+            smile=first_known("smile", said),
+            happy_probability=first_known("happy", said),
+        ),
+        occlusion_ratio=_occlusion(work, said, count),
+        e_id=face_id_embedding(face, work.faults),
+    )
+    return sample, _hints(sample, said, None if landmarks is None else nose_height(landmarks))
+
+
+def _values(entry: FaceValues | None) -> Mapping[str, float]:
+    return {} if entry is None else entry.values
+
+
+def _pose(said: Mapping[str, FaceValues], rules: InputRules) -> Pose:
+    pitch = first_known("pitch", said)
+    source = next((name for name in PRECEDENCE["pitch"] if "pitch" in _values(said.get(name))), None)
+    if pitch is not None and source in rules.reversed_pitch:
+        pitch = -pitch
+    return Pose(first_known("yaw", said), pitch, first_known("roll", said), source)
+
+
+def _measures(measured: FaceMeasures, said: Mapping[str, FaceValues]) -> FaceMeasures:
+    """The pixels' own measures; other modules' where the pixels could not be measured."""
+    brightness, clipped = measured.brightness, measured.clipped_share
+    return replace(
+        measured,
+        brightness=first_known("brightness", said) if brightness is None else brightness,
+        clipped_share=first_known("clipped", said) if clipped is None else clipped,
+    )
+
+
+def _occlusion(work: _Frame, said: Mapping[str, FaceValues], count: int) -> float | None:
+    """The largest ratio of all modules: each sees other things (no face parser knows hands).
+
+    A ratio for the whole frame counts where there is one face only.
+    """
+    ratios = [entry.values["occlusion"] for entry in said.values() if "occlusion" in entry.values]
+    if count == 1:
+        for name in work.deps:
+            value = number(get(get(work.deps.get(name), "signals"), "occlusion_ratio"))
+            if value is not None and 0.0 <= value <= 1.0:
+                ratios.append(value)
+    return max(ratios, default=None)
+
+
+def _hints(sample: FaceSample, said: Mapping[str, FaceValues], nose: float | None) -> list[PitchHint]:
+    """What this face tells of the sign of each source's pitch, as the source gave it."""
+    yaw, track = sample.pose.yaw_deg, -1 if sample.face_id is None else sample.face_id
+    if yaw is None or abs(yaw) > FRONTAL_YAW_DEG:
+        return []
+    given = {name: entry.values["pitch"] for name, entry in said.items() if "pitch" in entry.values}
+    hints = []
+    if nose is not None:
+        hints += [PitchHint(name, "landmarks", track, pitch, nose) for name, pitch in given.items()]
+    if "head.pose" in given and "face.detect" in given:
+        hints.append(PitchHint("face.detect", "head.pose", track, given["face.detect"], given["head.pose"]))
+    return hints
+
+
+def _vision(work: _Frame, faces: Sequence[Face]) -> _Vision:
+    """vision.embed where it said anything about the frame, else era A's face.embed and body.embed."""
+    if get(work.deps.get("vision.embed"), "data") is not None:
+        matches = work.read("vision.embed", lambda data: _matched(data, faces), [None] * len(faces))
+        return _Vision(
+            [_vector(work, match, "e_face") for match in matches],
+            [_vector(work, match, "e_body") for match in matches],
+            work.read("vision.embed", lambda data: _model(data, "face"), VisionModel()),
+            work.read("vision.embed", lambda data: _model(data, "body"), VisionModel()),
+        )
+    boxes = [face.bbox for face in faces]
+    vectors: list[list[Vector | None]] = []
+    models = []
+    for module, name in (("face.embed", "e_face"), ("body.embed", "e_body")):
+        found = work.read(module, lambda data, name=name: lone_embedding(data, name, boxes), None)  # type: ignore[misc]
+        vectors.append([found[1] if found is not None and found[0] == i else None for i in range(len(faces))])
+        models.append(VisionModel(module if found is not None else None))
+    return _Vision(vectors[0], vectors[1], models[0], models[1])
+
+
+def _matched(data: Any, faces: Sequence[Face]) -> list[Any]:
+    boxes = [(xyxy(get(item, "bbox")), item) for item in items(get(data, "faces")) if item is not None]
+    known = [(box, item) for box, item in boxes if box is not None]
+    return [best_match(face.bbox, known) for face in faces]
+
+
+def _vector(work: _Frame, match: Any, name: str) -> Vector | None:
+    try:
+        raw = get(match, name)
+    except BAD_INPUT:
+        work.faults["unreadable:vision.embed"] += 1
+        return None
+    found = vector(raw)
+    if raw is not None and found is None:
+        work.faults["bad_vision_embedding"] += 1
+    return found
+
+
+def _model(data: Any, part: str) -> VisionModel:
+    name = get(data, f"{part}_model")
+    threshold, plateau = number(get(data, f"{part}_novelty_threshold")), number(get(data, f"{part}_plateau"))
+    scale = None
+    if threshold and plateau and threshold > 0 and plateau > 0:
+        scale = NoveltyScale(threshold, plateau, get(data, f"{part}_calibrated") is True)
+    return VisionModel(name if isinstance(name, str) and name else None, scale)

@@ -12,10 +12,11 @@ import numpy as np
 
 from .builder import IdentitySetBuilder
 from .core.config import FACE_ID_MODELS, FaceIdModel, NoveltyScale
-from .core.types import ModelNames, StopReason
+from .core.types import FaceSample, ModelNames, RunResult, StopReason
 from .documents import RunContext
 from .names import content_hash, frame_hash, unnamed_video_id, video_id_from_stem
-from .observations import Translation, VisionModel
+from .observations import InputRules, Translation, VisionModel
+from .pitch_sign import PitchEvidence
 from .settings import Settings
 
 RENUMBERED_BY = 1.5
@@ -62,12 +63,25 @@ class Run:
     stop_reason: StopReason | None = None
     first_frame: str | None = None
     names: ModelNames = field(default_factory=ModelNames)
+    pitch: PitchEvidence = field(default_factory=PitchEvidence)
 
     def __post_init__(self) -> None:
         self.builder = IdentitySetBuilder(self.settings.config, face_id_rows(self.settings))
 
-    def learn(self, image: np.ndarray[Any, Any], t_ns: int, translation: Translation) -> None:
-        """Take over which models were seen, and remember the first frame as the source's fingerprint."""
+    @property
+    def rules(self) -> InputRules:
+        """How the settings want inputs to be understood."""
+        signs = self.settings.output.pitch_signs
+        return InputRules(
+            frozenset(source for source, sign in signs.items() if sign == "reversed"),
+            self.settings.output.extra_modules,
+        )
+
+    def learn(self, image: np.ndarray[Any, Any], t_ns: int, translation: Translation) -> tuple[FaceSample, ...]:
+        """Take over which models were seen, and remember the first frame as the source's fingerprint.
+
+        Returns the samples to use: without embeddings of another vision model than the run's, which cannot be compared.
+        """
         if self.first_frame is None and self.source.path is None:
             self.first_frame = frame_hash(np.ascontiguousarray(image).tobytes(), t_ns)
         face, body = translation.vision_face, translation.vision_body
@@ -75,9 +89,7 @@ class Run:
         face_scale, body_scale = self._scale(face, scales.face), self._scale(body, scales.body)
         if (face_scale, body_scale) != (scales.face, scales.body):
             self.builder.scales = replace(scales, face=face_scale, body=body_scale)
-        for old, new in ((self.names.vision_face, face.name), (self.names.vision_body, body.name)):
-            if old is not None and new is not None and old != new:
-                self.builder.faults["vision_model_changed"] += 1
+        samples = self._comparable(translation)
         self.names = ModelNames(
             face_id=self.names.face_id or translation.face_id_model,
             vision_face=self.names.vision_face or face.name,
@@ -85,6 +97,26 @@ class Run:
             vision_calibrated=face_scale.calibrated,
         )
         self.builder.faults.update(translation.faults)
+        self.pitch.add(translation.pitch_hints)
+        return samples
+
+    def _comparable(self, translation: Translation) -> tuple[FaceSample, ...]:
+        samples, known = translation.samples, self.names
+        face, body = translation.vision_face.name, translation.vision_body.name
+        if None not in (known.vision_face, face) and known.vision_face != face:
+            self.builder.faults["vision_model_changed"] += 1
+            samples = tuple(replace(sample, e_vis_face=None) for sample in samples)
+        if None not in (known.vision_body, body) and known.vision_body != body:
+            self.builder.faults["vision_model_changed"] += 1
+            samples = tuple(replace(sample, e_vis_body=None) for sample in samples)
+        return samples
+
+    def finish(self, reason: StopReason) -> RunResult:
+        """The sets, with the pitch turned round of sources that proved to give it with the opposite sign."""
+        signs = self.settings.output.pitch_signs
+        turned = frozenset(s for s in self.pitch.reversed_sources() if signs.get(s) == "auto")
+        self.builder.faults.update(f"pitch_reversed:{source}" for source in turned)
+        return self.builder.finish(reason, self.names, turned)
 
     def _scale(self, model: VisionModel, known: NoveltyScale) -> NoveltyScale:
         return known if model.scale is None else self.settings.overrides.novelty(model.scale)

@@ -20,6 +20,8 @@ from vpx_identity_builder.settings_sources import Found, collect
 from vpx_identity_builder.settings_validation import SettingSpec, check
 
 ImageFormat = Literal["jpeg", "png"]
+PitchSign = Literal["auto", "as_given", "reversed"]
+PITCH_SIGNS = ("auto", "as_given", "reversed")
 
 
 def _meta(why: str, choices: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -49,7 +51,28 @@ class OutputSettings:
             ("auto", *(model.name for model in FACE_ID_MODELS)),
         ),
     )
-    flip_pitch: bool = field(default=False, metadata=_meta("some detectors give the pitch with the opposite sign"))
+    face_detect_pitch: PitchSign = field(
+        default="auto",
+        metadata=_meta("sign of face.detect's pitch; auto: as given, unless the video proves it reversed", PITCH_SIGNS),
+    )
+    head_pose_pitch: PitchSign = field(
+        default="auto",
+        metadata=_meta("sign of head.pose's pitch; auto: as given, unless the video proves it reversed", PITCH_SIGNS),
+    )
+    extra_inputs: str = field(
+        default="", metadata=_meta("further modules whose occlusion_ratio is read; names with commas between")
+    )
+
+    @property
+    def pitch_signs(self) -> Mapping[str, PitchSign]:
+        """Source of head poses → how its pitch is to be understood."""
+        return {"face.detect": self.face_detect_pitch, "head.pose": self.head_pose_pitch}
+
+    @property
+    def extra_modules(self) -> tuple[str, ...]:
+        """`extra_inputs` as names, each once."""
+        names = (name.strip() for name in self.extra_inputs.split(","))
+        return tuple(dict.fromkeys(name for name in names if name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,11 +33,15 @@ class StopReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Head pose, None = unknown: yaw > 0 = towards the image's right, pitch > 0 = up, roll > 0 = clockwise."""
+    """Head pose, None = unknown: yaw > 0 = towards the image's right, pitch > 0 = up, roll > 0 = clockwise.
+
+    `pitch_source` names the module that gave the pitch: its sign may turn out reversed when the video ends.
+    """
 
     yaw_deg: float | None = None
     pitch_deg: float | None = None
     roll_deg: float | None = None
+    pitch_source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

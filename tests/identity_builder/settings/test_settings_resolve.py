@@ -162,10 +162,10 @@ def test_an_empty_variable_is_not_set_and_an_unknown_one_is_an_error() -> None:
 
 def test_switches_paths_and_choices_from_text() -> None:
     settings = resolve(
-        {"stop_when_covered": "false", "flip_pitch": "true", "output_dir": "sets", "image_format": "png"}, {}, ELSEWHERE
+        {"stop_when_covered": "false", "face_detect_pitch": "reversed", "output_dir": "sets", "image_format": "png"}, {}, ELSEWHERE
     )
     assert settings.config.stop.stop_when_covered is False
-    assert settings.output.flip_pitch is True
+    assert settings.output.pitch_signs == {"face.detect": "reversed", "head.pose": "auto"}
     assert settings.output.output_dir == Path("sets")
     assert problems({"image_format": "webp", "output_dir": "", "face_id_model": "x"}) == [
         "image_format = 'webp': must be one of jpeg, png [argument]",

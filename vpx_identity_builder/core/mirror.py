@@ -1,0 +1,71 @@
+"""Turning the pitch of everything kept round, for a source that turned out to give it with the opposite sign.
+
+The pitch bins lie symmetric about 0 and nothing in the pool prefers up to down, so the pool of a mirrored video is the
+mirrored pool: correcting it at the end gives what a run with the right sign from the start would have kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from .buckets import bucket_key, fills_bucket, pitch_bin
+from .cast import Cast
+from .pair import PairSlots
+from .pool import Pool, Scored, TimeSlots
+from .types import Candidate, PairCandidate
+
+SWAPPED = {"pitch_up": "pitch_down", "pitch_down": "pitch_up"}
+
+
+def with_pitch_reversed(cast: Cast, sources: Collection[str]) -> Cast:
+    """The cast with the pitch of every candidate turned round whose pitch came from one of these sources."""
+    if not sources:
+        return cast
+    riders = {number: rider.with_pool(_pool(rider.pool, sources)) for number, rider in cast.riders.items()}
+    return Cast(riders, {key: _pairs(slots, sources) for key, slots in cast.pairs.items()})
+
+
+def _candidate(candidate: Candidate, sources: Collection[str]) -> Candidate:
+    pose = candidate.sample.pose
+    if pose.pitch_deg is None or pose.pitch_source not in sources:
+        return candidate
+    turned = replace(pose, pitch_deg=-pose.pitch_deg)
+    buckets = replace(candidate.buckets, pitch=pitch_bin(turned.pitch_deg))
+    return replace(candidate, sample=replace(candidate.sample, pose=turned), buckets=buckets)
+
+
+def _pool(pool: Pool, sources: Collection[str]) -> Pool:
+    entries = [
+        Scored(entry.score, _candidate(entry.candidate, sources)) for held in pool.buckets.values() for entry in held
+    ]
+    buckets: dict[str, tuple[Scored, ...]] = {}
+    for entry in sorted(entries, key=lambda e: (-e.score, e.candidate.key)):
+        if fills_bucket(entry.candidate.buckets):
+            key = bucket_key(entry.candidate.buckets)
+            buckets[key] = (*buckets.get(key, ()), entry)[: pool.bucket_capacity]
+    conditions: dict[str, TimeSlots] = {}
+    for name, slots in sorted(pool.conditions.items()):
+        for entry in slots.entries.values():
+            turned = _candidate(entry.candidate, sources)
+            target = SWAPPED.get(name, name) if turned is not entry.candidate else name
+            held = conditions.get(target, TimeSlots(slots.capacity, slots.slot_ns))
+            conditions[target] = held.merged(_one(Scored(entry.score, turned), slots))
+    return replace(pool, buckets=buckets, anchors=_slots(pool.anchors, sources), conditions=conditions)
+
+
+def _one(entry: Scored, like: TimeSlots) -> TimeSlots:
+    return TimeSlots(like.capacity, like.slot_ns, {entry.candidate.sample.t_ns // like.slot_ns: entry})
+
+
+def _slots(slots: TimeSlots, sources: Collection[str]) -> TimeSlots:
+    turned = {key: Scored(entry.score, _candidate(entry.candidate, sources)) for key, entry in slots.entries.items()}
+    return replace(slots, entries=turned)
+
+
+def _pairs(slots: PairSlots, sources: Collection[str]) -> PairSlots:
+    turned: Mapping[int, PairCandidate] = {
+        t_ns: replace(pair, first=_candidate(pair.first, sources), second=_candidate(pair.second, sources))
+        for t_ns, pair in slots.pairs.items()
+    }
+    return PairSlots(_slots(slots.slots, sources), turned)
