@@ -31,6 +31,7 @@ _BAD_INPUT = (*BAD_INPUT, cv2.error)
 
 _END_REASONS = {
     "end_of_video": StopReason.END_OF_VIDEO,
+    "truncated": StopReason.END_OF_VIDEO,
     "stopped": StopReason.INTERRUPTED,
     "interrupted": StopReason.INTERRUPTED,
     "failed": StopReason.FAILED,
@@ -109,6 +110,8 @@ class IdentityBuilder(Module):
         """Hear from the runner why the run ended; optional."""
         if self._run is not None:
             self._run.stop_reason = _END_REASONS.get(reason, StopReason.INTERRUPTED)
+            if reason == "truncated":
+                self._run.builder.faults["source_truncated"] += 1
 
     def process(self, frame: Frame, deps: dict[str, Observation] | None = None) -> Observation | None:
         """Take one frame. A frame that cannot be read is counted and left out, it does not end the run."""

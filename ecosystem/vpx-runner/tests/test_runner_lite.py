@@ -293,3 +293,27 @@ def test_settings_cannot_reach_instances():
 
 def test_every_public_name_exists():
     assert [name for name in vpx.runner.__all__ if not hasattr(vpx.runner, name)] == []
+
+
+class CutOff:
+    """A source that gives fewer frames than it promised."""
+
+    truncated = False
+
+    def open(self):
+        self.left = make_frames(3)
+
+    def read(self):
+        if self.left:
+            return self.left.pop(0)
+        self.truncated = True
+        return None
+
+    def close(self):
+        self.left = []
+
+
+def test_a_source_that_is_cut_off_is_said_to_be():
+    module = Telling("run.telling")
+    assert LiteRunner([module]).run(CutOff()).stop_reason == "truncated"
+    assert "end_run truncated" in module.calls

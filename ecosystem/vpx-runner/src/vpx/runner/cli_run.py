@@ -111,7 +111,12 @@ def _progress(options: RunOptions, stack: ExitStack) -> OnFrame:
 
 
 def _report(result: RunResult, verbose: bool) -> None:
-    ending = {"stopped": ", stopped by a module", "interrupted": ", interrupted"}.get(result.stop_reason, "")
+    endings = {
+        "stopped": ", stopped by a module",
+        "interrupted": ", interrupted",
+        "truncated": ", the file is cut off",
+    }
+    ending = endings.get(result.stop_reason, "")
     typer.echo(f"{result.frame_count} frames, modules: {', '.join(result.module_names)}{ending}")
     if verbose:
         for name, seconds in result.module_seconds.items():

@@ -28,8 +28,8 @@ class RunResult:
     """What a run did.
 
     ``frames`` holds one dict name → Observation per frame if observations were kept, else nothing. ``stop_reason`` is
-    ``end_of_video`` (also when ``max_frames`` was reached), ``stopped`` (a module signalled ``should_stop``) or
-    ``interrupted``. ``cleanup_errors`` has one text per failed ``end_run`` or ``cleanup``. ``module_seconds`` is the
+    ``end_of_video`` (also when ``max_frames`` was reached), ``truncated`` (the file is cut off), ``stopped`` (a module
+    signalled ``should_stop``) or ``interrupted``. ``cleanup_errors`` has one text per failed ``end_run`` or ``cleanup``. ``module_seconds`` is the
     time each module spent in ``process``.
     """
 
@@ -129,6 +129,8 @@ class LiteRunner:
         try:
             self._start(modules, self._run_info(stream, fps), endings, result)
             self._process_all(modules, islice(stream.frames, max_frames), result)
+            if result.stop_reason == "end_of_video" and stream.truncated:
+                result.stop_reason = "truncated"
         except KeyboardInterrupt:
             result.stop_reason = "interrupted"
             raise

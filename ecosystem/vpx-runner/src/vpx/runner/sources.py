@@ -33,11 +33,17 @@ Source = str | os.PathLike[str] | Readable | Iterable[Frame]
 
 @dataclass(frozen=True)
 class FrameStream:
-    """An open source: its sampled frames, its path and rate where they are known."""
+    """An open source: its sampled frames, its path and rate where they are known, and the source object itself."""
 
     frames: Iterator[Frame]
     path: Path | None = None
     fps: float | None = None
+    source: object = None
+
+    @property
+    def truncated(self) -> bool:
+        """True when the source ended before it said it would; known once all frames were read."""
+        return getattr(self.source, "truncated", False) is True
 
     @property
     def video_id(self) -> str | None:
@@ -68,7 +74,7 @@ def open_frames(source: Source, fps: float | None = None) -> Iterator[FrameStrea
             frames = (frame for frame in iter(source.read, None) if clock.accept(frame.t_src_ns))
         path = getattr(source, "path", None)
         rate = getattr(source, "fps", None)
-        yield FrameStream(frames, None if path is None else Path(path), None if rate is None else float(rate))
+        yield FrameStream(frames, None if path is None else Path(path), None if rate is None else float(rate), source)
     finally:
         source.close()
 
