@@ -29,8 +29,8 @@ class RunResult:
 
     ``frames`` holds one dict name → Observation per frame if observations were kept, else nothing. ``stop_reason`` is
     ``end_of_video`` (also when ``max_frames`` was reached), ``truncated`` (the file is cut off), ``stopped`` (a module
-    signalled ``should_stop``) or ``interrupted``. ``cleanup_errors`` has one text per failed ``end_run`` or ``cleanup``. ``module_seconds`` is the
-    time each module spent in ``process``.
+    signalled ``should_stop``) or ``interrupted``. ``cleanup_errors`` has one text per failed ``end_run`` or
+    ``cleanup``. ``module_seconds`` is the time each module spent in ``process``.
     """
 
     frames: list[dict[str, Observation]] = field(default_factory=list)
