@@ -116,8 +116,12 @@ def _who(
 ) -> tuple[tuple[int, int], tuple[float, float]] | None:
     """Person ids of the left and right face with their stability, None where the two are not surely these two."""
     left, right = entry.candidate.first.sample.e_id, entry.candidate.second.sample.e_id
+    found = []
     for ids in ((0, 1), (1, 0)):
         first, second = stability_of(left, sets[ids[0]].prototype), stability_of(right, sets[ids[1]].prototype)
-        if first is not None and second is not None and min(first, second) >= model.tau_id:
-            return ids, (first, second)
-    return None
+        if first is not None and second is not None:
+            found.append((first + second, ids, (first, second)))
+    if not found:
+        return None
+    _, best, stability = max(found)
+    return (best, stability) if min(stability) >= model.tau_id else None
