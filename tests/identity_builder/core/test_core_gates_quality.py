@@ -94,7 +94,7 @@ def test_quality_and_its_components_are_shares(face: FaceSample) -> None:
     assert set(components(face, CONFIG)) >= {"sharpness", "size", "exposure", "occlusion"}
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(face=measured_faces(), a=shares, b=shares)
 @pytest.mark.parametrize("component", ["sharpness", "occlusion", "alignment", "clipped", "confidence", "size"])
 def test_quality_never_rises_when_one_component_gets_worse(

@@ -13,7 +13,7 @@ from .strategies import seeds, unit_rows
 FACE, BODY = NoveltyScale(0.2, 0.08), NoveltyScale(0.1, 0.04)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(seeds, st.integers(2, 12))
 def test_novelty_is_the_formula_of_the_document(seed: int, count: int) -> None:
     rows = unit_rows(seed, count, 16)
@@ -22,7 +22,7 @@ def test_novelty_is_the_formula_of_the_document(seed: int, count: int) -> None:
     assert dual_novelty(vector, None, saved, [], FACE, BODY) == pytest.approx(max(0.0, naive), abs=1e-6)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(seeds, st.integers(1, 6), st.integers(1, 6))
 def test_dual_novelty_is_the_larger_in_units_of_its_own_threshold(seed: int, faces: int, bodies: int) -> None:
     face, body = unit_rows(seed, faces + 1, 12), unit_rows(seed + 1, bodies + 1, 20)

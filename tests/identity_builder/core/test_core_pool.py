@@ -77,7 +77,7 @@ offers = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40)
 @given(offers)
 def test_a_bucket_is_bounded_and_never_loses_its_best(given_offers: list[tuple[int, int, float, float, int]]) -> None:
     pool, best = Pool(CAPACITY), {}
@@ -129,7 +129,7 @@ def slots_of(values: list[tuple[int, float]], start: int = 0) -> TimeSlots:
     return slots
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40)
 @given(entries)
 def test_time_slots_are_bounded_and_keep_the_best_of_each_stretch(values: list[tuple[int, float]]) -> None:
     slots = slots_of(values)
@@ -142,7 +142,7 @@ def test_time_slots_are_bounded_and_keep_the_best_of_each_stretch(values: list[t
         assert key == entry.candidate.sample.t_ns // slots.slot_ns
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40)
 @given(entries, entries)
 def test_merging_time_slots_is_bounded_and_order_free(a: list[tuple[int, float]], b: list[tuple[int, float]]) -> None:
     one, two = slots_of(a), slots_of(b, 1000)

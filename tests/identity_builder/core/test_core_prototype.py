@@ -12,7 +12,7 @@ from vpx_identity_builder.core.prototype import Reservoir, medoid, medoid_index,
 from .strategies import seeds, unit_rows
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(seeds, st.integers(1, 40), st.integers(2, 64))
 def test_the_medoid_is_the_brute_force_one(seed: int, count: int, dim: int) -> None:
     rows = unit_rows(seed, count, dim).astype(np.float64)

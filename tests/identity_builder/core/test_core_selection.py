@@ -65,7 +65,7 @@ def images(sets: Sets) -> tuple[ChosenImage, ...]:
 rides = st.builds(lively, st.integers(0, 2000), st.integers(0, 120))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(rides)
 def test_limits_names_and_no_image_twice(items: list[Judged]) -> None:
     sets = sets_of(items)
@@ -80,7 +80,7 @@ def test_limits_names_and_no_image_twice(items: list[Judged]) -> None:
     assert len(set(keys)) == len(keys)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(rides)
 def test_anchors_are_strict_frontal_clear_and_open_eyed(items: list[Judged]) -> None:
     for image in sets_of(items).anchors:
@@ -92,7 +92,7 @@ def test_anchors_are_strict_frontal_clear_and_open_eyed(items: list[Judged]) -> 
         assert image.candidate.buckets.expression != "eyes_closed"
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(rides)
 def test_coverage_takes_the_best_of_each_bucket_that_no_anchor_took(items: list[Judged]) -> None:
     sets = sets_of(items)
@@ -108,7 +108,7 @@ def test_coverage_takes_the_best_of_each_bucket_that_no_anchor_took(items: list[
             assert image.quality == max(rest)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(rides)
 def test_challenge_is_extreme_apart_and_named_after_its_condition(items: list[Judged]) -> None:
     chosen = sets_of(items).challenge
@@ -121,7 +121,7 @@ def test_challenge_is_extreme_apart_and_named_after_its_condition(items: list[Ju
         assert distance_to_nearest(first.e_vis_face, [second.e_vis_face]) >= VISION.plateau
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(rides, st.randoms(use_true_random=False))
 def test_the_order_of_candidates_changes_nothing(items: list[Judged], random: object) -> None:
     mixed = list(items)

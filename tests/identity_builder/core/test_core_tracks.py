@@ -132,7 +132,7 @@ def test_smoothing_follows_its_weight_and_restarts_after_a_gap_or_a_jump() -> No
     assert found.tracklet.smooth_box == jumped
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.randoms(use_true_random=False), st.integers(1, 4))
 def test_the_order_of_faces_changes_nothing(random: object, people: int) -> None:
     world = World(DLIB, people=4)

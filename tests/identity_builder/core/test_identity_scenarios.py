@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from .strategies import SECOND
+from .strategies import SECOND, unit
 from .world import ARCFACE, DLIB, SCALES, Look, Run, Scale, Seen, Shot, World, drive, fingerprint, reordered
 
 LEFT, RIGHT, MIDDLE = (400.0, 340.0), (860.0, 350.0), (630.0, 345.0)
@@ -160,6 +160,36 @@ def in_place(world: World) -> list[Shot]:
 def test_five_frontal_frames_of_a_bystander_do_not_outvote_the_rider(scenario: Scenario, scale: Scale) -> None:
     run = drive(scenario(World(scale)))
     assert_right(run, {0})
+
+
+SIBLINGS = Scale("dlib-resnet-128", 128, 0.975, 0.965, 0.25)
+"""Two people as alike as the model allows one person to be: their similarity lies above every threshold."""
+
+
+@pytest.mark.parametrize("scenario", [plain, seats_swapped, half_detected, passer_by], ids=lambda s: s.__name__)
+def test_siblings_above_every_threshold_stay_apart(scenario: Scenario) -> None:
+    run = drive(scenario(World(SIBLINGS)))
+    assert sorted(run.owner(person) for person in run.result.persons) == [0, 1]
+    assert run.impure == []
+    owners = {person.person_id: run.owner(person) for person in run.result.persons}
+    for image in run.result.pair:
+        faces = (image.candidate.first.sample, image.candidate.second.sample)
+        assert [owners[k] for k in image.person_ids] == [run.truth[(f.t_ns, f.bbox)] for f in faces]
+
+
+@pytest.mark.parametrize("scale", SCALES, ids=lambda scale: scale.name)
+def test_a_slow_drift_into_somebody_else_is_noticed(scale: Scale) -> None:
+    """Each frame is like the one before it, the last like somebody else: only a prototype can tell."""
+    world = World(scale)
+    shots = []
+    for i in range(300):
+        weight = min(1.0, max(0.0, (i - 100) / 100))
+        first, second = world.face(0, i, LEFT, look=Look()), world.face(1, i, LEFT, look=Look())
+        mixed = unit((1 - weight) * first.face.e_id + weight * second.face.e_id)
+        shots.append(world.shot(i, Seen(int(weight > 0.5), replace(first.face, e_id=mixed))))
+    run = drive(shots)
+    assert run.impure == []
+    assert run.result.fates["unstable"] > 0
 
 
 @pytest.mark.parametrize("scale", SCALES, ids=lambda scale: scale.name)
