@@ -17,7 +17,7 @@ from .world import ARCFACE, DLIB, READ_ALL, VISION, Look, Seen, Shot, World, dri
 LEFT, RIGHT = (400.0, 340.0), (860.0, 350.0)
 
 
-def ride(world: World, frames: int = 200, start: int = 0) -> list[Shot]:
+def ride(world: World, frames: int = 140, start: int = 0) -> list[Shot]:
     return [world.shot(i, world.face(0, i, LEFT), world.face(1, i, RIGHT)) for i in range(start, start + frames)]
 
 
@@ -160,7 +160,7 @@ def test_there_are_never_more_persons_than_the_limit() -> None:
     world = World(ARCFACE, people=24)
     config = replace(READ_ALL, persons=PersonConfig(max_tracked=6))
     builder = new_builder(config)
-    for i in range(150):
+    for i in range(100):
         builder.add(world.time(i), crowd(world, i), lambda crop: b"x")
         assert len(builder._cast.riders) <= 6
         known = set(builder._cast.riders)
@@ -180,10 +180,10 @@ def held(builder: IdentitySetBuilder) -> int:
 
 
 def test_memory_does_not_grow_with_the_video() -> None:
-    """A short tour is repeated with new noise; after ten tours no more is held than after two."""
+    """A short tour is repeated with new noise; after eight tours no more is held than after four."""
     world = World(DLIB, fps=5.0)
-    sizes = drive(ride(world, 2000), watch=held).counts
-    assert max(sizes[1400:]) <= 1.15 * max(sizes[:900])
+    sizes = drive(ride(world, 1400), watch=held).counts
+    assert max(sizes[1000:]) <= 1.15 * max(sizes[:700])
 
 
 def test_a_rider_stays_published_whatever_passes_by() -> None:

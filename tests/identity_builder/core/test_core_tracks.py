@@ -17,7 +17,7 @@ from .strategies import SECOND, sample
 from .world import ARCFACE, DLIB, SCALES, Look, Scale, World
 
 CONFIG = TrackConfig()
-FRAME_NS = SECOND // 15
+FRAME_NS = SECOND // 10
 
 
 def model_of(scale: Scale) -> FaceIdModel:

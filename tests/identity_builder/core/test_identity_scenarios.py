@@ -12,7 +12,7 @@ from .strategies import SECOND, unit
 from .world import ARCFACE, DLIB, SCALES, Look, Run, Scale, Seen, Shot, World, drive, fingerprint, reordered
 
 LEFT, RIGHT, MIDDLE = (400.0, 340.0), (860.0, 350.0), (630.0, 345.0)
-FRAMES = 420
+FRAMES = 280
 COMPLETE = 0.95
 
 Scenario = Callable[[World], list[Shot]]
@@ -37,9 +37,9 @@ def seats_swapped_in_the_dark(world: World) -> list[Shot]:
 
 
 def thirty_seconds_away(world: World) -> list[Shot]:
-    away = range(150, 150 + round(30 * world.fps))
+    away = range(100, 100 + round(30 * world.fps))
     return [
-        world.shot(i, world.face(0, i, LEFT), *([] if i in away else [world.face(1, i, RIGHT)])) for i in range(780)
+        world.shot(i, world.face(0, i, LEFT), *([] if i in away else [world.face(1, i, RIGHT)])) for i in range(520)
     ]
 
 
@@ -48,7 +48,7 @@ def alternating(world: World) -> list[Shot]:
     rng = np.random.default_rng(3)
     seats = (LEFT, RIGHT)
     return [
-        world.shot(i, world.face(i % 2, i, seats[i % 2], face_id=int(rng.integers(0, 4)))) for i in range(FRAMES + 200)
+        world.shot(i, world.face(i % 2, i, seats[i % 2], face_id=int(rng.integers(0, 4)))) for i in range(FRAMES + 160)
     ]
 
 
@@ -79,8 +79,8 @@ def half_detected(world: World) -> list[Shot]:
 def passer_by(world: World) -> list[Shot]:
     """A third face crosses the picture in four seconds, close to both riders."""
     shots = plain(world)
-    for i in range(200, 260):
-        x = 100 + (i - 200) * 18
+    for i in range(140, 180):
+        x = 100 + (i - 140) * 27
         shots[i] = replace(shots[i], seen=(*shots[i].seen, world.face(2, i, (x, 160.0), 110)))
     return shots
 
@@ -95,10 +95,10 @@ def crossing(world: World) -> list[Shot]:
     """They lean across each other: for a moment one face is hidden, then both are back on the other side."""
     shots = []
     for i in range(FRAMES):
-        shift = 460 * min(1.0, max(0.0, (i - 200) / 40))
+        shift = 460 * min(1.0, max(0.0, (i - 140) / 30))
         first = world.face(0, i, (LEFT[0] + shift, LEFT[1]))
         second = world.face(1, i, (RIGHT[0] - shift, RIGHT[1]))
-        hidden = 213 <= i < 228
+        hidden = 150 <= i < 160
         shots.append(world.shot(i, first, *([] if hidden else [second])))
     return shots
 
@@ -251,7 +251,7 @@ def test_the_third_of_three_riders_is_listed_not_published() -> None:
     world = World(DLIB)
     shots = [
         world.shot(i, world.face(0, i, LEFT), world.face(1, i, RIGHT), world.face(2, i, (1150.0, 120.0), 90))
-        for i in range(200)
+        for i in range(140)
     ]
     run = drive(shots)
     assert_right(run, {0, 1})

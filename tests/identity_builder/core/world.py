@@ -77,7 +77,7 @@ class Shot:
 class World:
     """People with fixed identities; every face is a pure function of (person, frame number)."""
 
-    def __init__(self, scale: Scale, people: int = 3, seed: int = 7, fps: float = 15.0) -> None:
+    def __init__(self, scale: Scale, people: int = 3, seed: int = 7, fps: float = 10.0) -> None:
         self.scale, self.seed, self.fps = scale, seed, fps
         rng = np.random.default_rng(seed)
         basis = np.linalg.qr(rng.normal(size=(scale.dim, people + 2)))[0].T
