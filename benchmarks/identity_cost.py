@@ -61,17 +61,20 @@ def tiny_image(_crop: IntBox) -> bytes:
 
 def whole_builder(samples: list[FaceSample]) -> None:
     builder = IdentitySetBuilder(CONFIG)
-    times = []
+    times, held = [], []
     for sample in samples:
         start = time.perf_counter()
         builder.add(sample.t_ns, [sample], tiny_image)
         times.append(time.perf_counter() - start)
+        if len(times) % max(1, len(samples) // 10) == 0:
+            held.append(builder.progress().saved_total)
     start = time.perf_counter()
     result = builder.finish(StopReason.END_OF_VIDEO)
     finish_s = time.perf_counter() - start
     first, last = np.mean(times[500:1500]) * 1e3, np.mean(times[-1000:]) * 1e3
     print(f"builder, {len(samples)} frames: {sum(times):.1f} s, finish {finish_s:.2f} s")
     print(f"  per frame: frames 500-1500 {first:.3f} ms, last 1000 {last:.3f} ms, ratio {last / first:.2f}")
+    print(f"  crops held in buckets, at each tenth of the video: {held}")
     print(f"  published: {[len(person.images) for person in result.persons]} images")
 
 
