@@ -12,7 +12,7 @@ from .strategies import SECOND, unit
 from .world import ARCFACE, DLIB, SCALES, Look, Run, Scale, Seen, Shot, World, drive, fingerprint, reordered
 
 LEFT, RIGHT, MIDDLE = (400.0, 340.0), (860.0, 350.0), (630.0, 345.0)
-FRAMES = 280
+FRAMES = 220
 COMPLETE = 0.95
 
 Scenario = Callable[[World], list[Shot]]
@@ -39,7 +39,7 @@ def seats_swapped_in_the_dark(world: World) -> list[Shot]:
 def thirty_seconds_away(world: World) -> list[Shot]:
     away = range(100, 100 + round(30 * world.fps))
     return [
-        world.shot(i, world.face(0, i, LEFT), *([] if i in away else [world.face(1, i, RIGHT)])) for i in range(520)
+        world.shot(i, world.face(0, i, LEFT), *([] if i in away else [world.face(1, i, RIGHT)])) for i in range(480)
     ]
 
 
@@ -48,7 +48,7 @@ def alternating(world: World) -> list[Shot]:
     rng = np.random.default_rng(3)
     seats = (LEFT, RIGHT)
     return [
-        world.shot(i, world.face(i % 2, i, seats[i % 2], face_id=int(rng.integers(0, 4)))) for i in range(FRAMES + 160)
+        world.shot(i, world.face(i % 2, i, seats[i % 2], face_id=int(rng.integers(0, 4)))) for i in range(2 * FRAMES)
     ]
 
 
