@@ -18,6 +18,8 @@ CONDITION_SLOTS = 12
 FIRST_SLOT_NS = 500_000_000
 BETTER_BY = 0.01
 """A replacement must be visibly better, or near-equal frames would be encoded over and over."""
+MORE_EXTREME_BY = 0.05
+"""The same for challenge conditions, whose score rises with every degree while a head turns."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,10 +38,10 @@ class TimeSlots:
     slot_ns: int = FIRST_SLOT_NS
     entries: Mapping[int, Scored] = field(default_factory=dict)
 
-    def wants(self, t_ns: int, score: float) -> bool:
+    def wants(self, t_ns: int, score: float, better_by: float = BETTER_BY) -> bool:
         """True when a candidate of this time and score would be kept."""
         held = self.entries.get(t_ns // self.slot_ns)
-        return held is None or score > held.score + BETTER_BY
+        return held is None or score > held.score + better_by
 
     def with_entry(self, entry: Scored) -> TimeSlots:
         """With this candidate in its slot."""
@@ -128,7 +130,7 @@ def decide(pool: Pool, candidate: Candidate, offer: Offer, novelty_threshold: fl
     conditions = tuple(
         name
         for name, score in sorted(offer.condition_scores.items())
-        if pool.conditions.get(name, empty).wants(t_ns, score)
+        if pool.conditions.get(name, empty).wants(t_ns, score, MORE_EXTREME_BY)
     )
     if bucket is None and anchor:
         code = "anchor_candidate"

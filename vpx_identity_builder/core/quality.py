@@ -23,7 +23,7 @@ def _exposure(brightness: float | None, clipped_share: float | None) -> float:
 
 
 def components(sample: FaceSample, config: GateConfig) -> dict[str, float]:
-    """Each component in 0..1; 1 where it could not be measured."""
+    """Each component, 1 for very good or not measurable, 0 and below for useless; `quality_score` clips them."""
     measures = sample.measures
     sharpness = measures.sharpness
     misfit = measures.alignment_error or 0.0

@@ -107,11 +107,12 @@ def _best_first(items: Sequence[Judged], score: Callable[[Judged], float]) -> li
 
 
 def choose_anchors(items: Sequence[Judged], face: NoveltyScale, body: NoveltyScale, cfg: Config) -> list[Judged]:
-    """Top anchors by score, apart in time; near-duplicates only where the minimum cannot be reached without them."""
+    """Top anchors by score, apart in time and look; the look matters less where too few would be left without."""
     able = [item for item in items if is_anchor(item.sample, item.buckets, item.strict.passed, cfg)]
     ordered = _best_first(able, lambda item: anchor_score(item.sample, item.quality, cfg))
     chosen = _Chosen(face, body)
-    for wanted_novelty, limit in ((face.plateau, cfg.selection.anchors_max), (0.0, cfg.selection.anchors_min)):
+    most, least = cfg.selection.anchors_max, cfg.selection.anchors_min
+    for wanted_novelty, limit in ((face.plateau, most), (face.plateau / 2, most), (0.0, least)):
         for item in ordered:
             if len(chosen.items) >= limit:
                 break
