@@ -14,6 +14,7 @@ from .core.config import FACE_ID_MODELS, UNCALIBRATED_NOVELTY, Config, FaceIdMod
 from .core.coverage import coverage_of, is_satisfied
 from .core.gates import loose_gate, strict_gate
 from .core.mirror import with_pitch_reversed
+from .core.occlusion import judged
 from .core.offer import Scales, consider, crop_box, other_boxes
 from .core.pair import PairSlots, pair_score
 from .core.persons import new_person, observed, rank
@@ -231,6 +232,10 @@ class IdentitySetBuilder:
         number, before = rider.person.number, rider.person.strict.offered
         if assignment.contradicts:
             return FaceFate(assignment, number, "identity_unsettled")
+        gallery = rider.gallery.add(sample)
+        sample, rider = judged(sample, gallery), replace(rider, gallery=gallery)
+        faces = [sample if face is assignment.sample else face for face in faces]
+        assignment = replace(assignment, sample=sample)
         median = rider.person.sharpness.median
         strict = strict_gate(sample, median, config.gates).passed
         stability = stability_of(sample.e_id, rider.person.prototype)

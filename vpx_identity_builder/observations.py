@@ -18,7 +18,7 @@ import numpy as np
 from . import pixels
 from .core.config import NoveltyScale
 from .core.types import ExpressionSignals, FaceMeasures, FaceSample, Pose, Vector
-from .observations_faces import Face, detected_count, face_id_embedding, find_faces
+from .observations_faces import Face, appearance, detected_count, face_id_embedding, find_faces
 from .observations_read import BAD_INPUT, FaceValues, best_match, get, items, number, points, values_for, vector, xyxy
 from .observations_sources import (
     OPTIONAL,
@@ -189,6 +189,8 @@ def _sample(
         occlusion_ratio=_occlusion(work, said, count),
         e_id=face_id_embedding(face, work.faults),
     )
+    if sample.occlusion_ratio is None:
+        sample = replace(sample, appearance=appearance(face, work.faults))
     return sample, _hints(sample, said, None if landmarks is None else nose_height(landmarks))
 
 

@@ -6,11 +6,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .core.geometry import area, intersection, iou
 from .core.types import Box, Vector
 from .observations_read import BAD_INPUT, FaceKey, angle, best_match, get, items, number, share, vector, xywh
 
 DUPLICATE_IOU = 0.5
+LARGEST_APPEARANCE = 65_536
 DUPLICATE_COVER = 0.8
 """Two detections of which one lies this much inside the other are one face found twice."""
 
@@ -112,4 +116,16 @@ def face_id_embedding(face: Face, faults: Counter[str]) -> Vector | None:
             if found is not None:
                 return found
             faults["bad_face_id_embedding"] += 1
+    return None
+
+
+def appearance(face: Face, faults: Counter[str]) -> NDArray[np.float32] | None:
+    """What each part of the face looks like, `(cells, channels + 1)` float32; a broken one is counted."""
+    raw = get(face.detected, "appearance")
+    if raw is None:
+        return None
+    rows = np.asarray(raw, np.float32)
+    if rows.ndim == 2 and 0 < rows.size <= LARGEST_APPEARANCE and rows.shape[1] > 1 and np.isfinite(rows).all():
+        return rows
+    faults["bad_appearance"] += 1
     return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from . import pool as pools
 from .config import Config, FaceIdModel
 from .coverage import coverage_of
+from .occlusion import Gallery
 from .pair import PairSlots
 from .persons import Person, join_next, joined
 from .pool import Pool
@@ -28,6 +29,7 @@ class Rider:
     coverage: Coverage
     anchors: int = 0
     recent_novelty: tuple[float, ...] = ()
+    gallery: Gallery = field(default_factory=Gallery)
 
     def with_pool(self, pool: Pool) -> Rider:
         """With another pool and what it covers."""
@@ -73,7 +75,9 @@ def join_all(cast: Cast, model: FaceIdModel, cfg: Config, *, only_strict: bool =
         people, one, gone = joined(cast.people(), *found, cfg.persons)
         kept, lost = cast.riders[one.number], cast.riders[gone]
         recent = (*lost.recent_novelty, *kept.recent_novelty)[-cfg.stop.novelty_window :]
-        union = replace(kept, person=one, recent_novelty=recent).with_pool(pools.merged(kept.pool, lost.pool))
+        gallery = kept.gallery.merged(lost.gallery)
+        union = replace(kept, person=one, recent_novelty=recent, gallery=gallery)
+        union = union.with_pool(pools.merged(kept.pool, lost.pool))
         riders = {p.number: replace(cast.riders[p.number], person=p) for p in people if p.number != one.number}
         cast = Cast({**riders, one.number: union}, _renamed_pairs(cast.pairs, gone, one.number))
         renamed = {old: one.number if new == gone else new for old, new in renamed.items()} | {gone: one.number}

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from .buckets import bucket_key, fills_bucket, pitch_bin
-from .cast import Cast
+from .cast import Cast, Rider
 from .pair import PairSlots
 from .pool import Pool, Scored, TimeSlots
 from .types import Candidate, PairCandidate
@@ -22,8 +22,16 @@ def with_pitch_reversed(cast: Cast, sources: Collection[str]) -> Cast:
     """The cast with the pitch of every candidate turned round whose pitch came from one of these sources."""
     if not sources:
         return cast
-    riders = {number: rider.with_pool(_pool(rider.pool, sources)) for number, rider in cast.riders.items()}
+    riders = {number: _rider(rider, sources) for number, rider in cast.riders.items()}
     return Cast(riders, {key: _pairs(slots, sources) for key, slots in cast.pairs.items()})
+
+
+def _rider(rider: Rider, sources: Collection[str]) -> Rider:
+    """All moments of a gallery take their pitch from one source, the same as the candidates with an appearance."""
+    shown = [c.sample for c in rider.pool.candidates() if c.sample.appearance is not None]
+    if any(sample.pose.pitch_source in sources for sample in shown):
+        rider = replace(rider, gallery=rider.gallery.with_pitch_reversed())
+    return rider.with_pool(_pool(rider.pool, sources))
 
 
 def _candidate(candidate: Candidate, sources: Collection[str]) -> Candidate:

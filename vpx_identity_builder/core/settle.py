@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import pair as pairs
 from .cast import Cast, Rider, join_all, stability_of
 from .config import Config, FaceIdModel
 from .coverage import coverage_of
+from .occlusion import judged as with_occlusion
 from .offer import Scales
 from .persons import Person, prototype_of, rank
 from .quality import quality_score
@@ -90,6 +91,7 @@ def _judged(
         if stability is None or stability < model.tau_id:
             continue
         if all((stability_of(candidate.sample.e_id, other) or -1.0) <= stability for other in strangers):
+            candidate = replace(candidate, sample=with_occlusion(candidate.sample, rider.gallery))
             kept.append(judge(candidate, stability, median_sharpness, median_brightness, cfg))
     return kept
 

@@ -76,7 +76,8 @@ class FaceSample:
     """One face in one frame, translated from other modules' observations.
 
     `e_id` is the Face-ID embedding (who), `e_vis_face` and `e_vis_body` the general vision embeddings (what is new):
-    all `(dim,)` float32 unit vectors or None. `frame_size_px` is (width, height).
+    all `(dim,)` float32 unit vectors or None. `frame_size_px` is (width, height). `appearance` `(cells, channels + 1)`
+    float32 shows what each part of the face looks like, see `occlusion`.
     """
 
     t_ns: int
@@ -92,6 +93,7 @@ class FaceSample:
     e_id: Vector | None = None
     e_vis_face: Vector | None = None
     e_vis_body: Vector | None = None
+    appearance: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)

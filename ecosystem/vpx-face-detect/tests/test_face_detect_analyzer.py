@@ -124,7 +124,7 @@ def test_signals_are_plain_and_named_in_the_schema() -> None:
     assert obs.signals == {"face_count": 1, "max_confidence": 0.9, "max_area_ratio": pytest.approx(0.04)}
     assert set(obs.signals) == set(module.port_schema.output_signals)
     assert all(type(value) in (int, float) for value in obs.signals.values())
-    assert set(obs.timing or {}) == {"detect", "mesh_pose", "embed"}
+    assert set(obs.timing or {}) == {"detect", "mesh_pose", "embed", "appearance"}
 
 
 def test_no_face_is_an_observation_without_faces() -> None:

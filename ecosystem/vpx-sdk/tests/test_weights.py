@@ -23,6 +23,8 @@ EXPECTED_KEYS = {
     "face_recognition_model-weights_manifest.json",
     "movenet-lightning.json",
     "movenet-lightning.bin",
+    "mobilenet_v3_small.onnx",
+    "mobilenet_v3_small.onnx.data",
 }
 
 
@@ -204,5 +206,5 @@ def test_module_runs_as_a_command(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0
-    assert "7 to fetch: run `python -m vpx.sdk.weights pull`" in done.stdout
+    assert "9 to fetch: run `python -m vpx.sdk.weights pull`" in done.stdout
     assert done.stderr == ""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from visualbase import Frame
 
+from vpx.face_detect.appearance import FaceAppearance
 from vpx.face_detect.backend import FaceBackend, FoundFace
 from vpx.face_detect.backend_insightface import InsightFaceBackend
 from vpx.face_detect.backend_open import OpenBackend
@@ -75,6 +76,7 @@ class FaceDetectionAnalyzer(Module):
         threads: int | None = None,
         embed: bool | None = None,
         mirror: bool | None = None,
+        appearance: bool | None = None,
         backend: str | None = None,
         insightface_dir: str | None = None,
     ) -> None:
@@ -88,6 +90,7 @@ class FaceDetectionAnalyzer(Module):
                 "threads": threads,
                 "embed": embed,
                 "mirror": mirror,
+                "appearance": appearance,
                 "backend": backend,
                 "insightface_dir": insightface_dir,
             }
@@ -98,6 +101,7 @@ class FaceDetectionAnalyzer(Module):
         self._tracker = FaceTracker(max_gap_ms=self.settings.max_gap_ms)
         self._backend: FaceBackend | None = None
         self._mesh: FaceMesh | None = None
+        self._appearance: FaceAppearance | None = None
         self._step_timings: dict[str, float] | None = None
 
     @classmethod
@@ -114,6 +118,8 @@ class FaceDetectionAnalyzer(Module):
             self._backend = chosen(self.settings)
         if self._mesh is None:
             self._mesh = FaceMesh()
+        if self._appearance is None and self.settings.appearance:
+            self._appearance = FaceAppearance()
 
     def warmup(self, sample_frame: Frame | None = None) -> None:
         """Run the detector once."""
@@ -128,6 +134,7 @@ class FaceDetectionAnalyzer(Module):
         """Let go of the models; `initialize` loads them again."""
         self._backend = None
         self._mesh = None
+        self._appearance = None
 
     def process(self, frame: Frame, deps: dict[str, Observation] | None = None) -> Observation:  # noqa: ARG002
         """Find, track, fit and embed the faces of one frame. Raises RuntimeError before `initialize`."""
@@ -138,10 +145,11 @@ class FaceDetectionAnalyzer(Module):
         fitted = self._fit_meshes(picture, found)
         ids = self._tracker.update([face.box.tolist() for face in fitted], frame.t_src_ns)
         embeddings = self._embed(picture, fitted)
+        looks = self._describe(picture, fitted)
         output = FaceDetectOutput(image_size=(width, height), embed_model=self._loaded()[0].embed_model)
-        for face, face_id, embedding in zip(fitted, ids, embeddings, strict=True):
+        for face, face_id, embedding, look in zip(fitted, ids, embeddings, looks, strict=True):
             output.faces.append(_observation(face, face_id, embedding, width, height))
-            output.detected_faces.append(_detected(face, face_id, embedding))
+            output.detected_faces.append(_detected(face, face_id, embedding, look))
         metrics = {
             "dropped": dropped + len(found) - len(fitted),
             "without_embedding": sum(item is None for item in embeddings),
@@ -196,6 +204,15 @@ class FaceDetectionAnalyzer(Module):
                 vectors[index] = vector
         return vectors
 
+    @processing_step("appearance", "Describe the parts of each face", depends_on=("mesh_pose",))
+    def _describe(self, picture: Picture, fitted: Sequence[_Fitted]) -> list[Embedding | None]:
+        describe, limit = self._appearance, self.settings.min_embed_px
+        if describe is None:
+            return [None] * len(fitted)
+        return [
+            describe.run(picture, face.mesh.points) if _shorter_side(face.box) >= limit else None for face in fitted
+        ]
+
     def annotate(self, obs: Observation) -> list[Mark]:
         """Boxes with id and confidence, the five landmarks, and the head pose as text."""
         data: Any = obs.data
@@ -241,7 +258,7 @@ def _observation(face: _Fitted, face_id: int, embedding: Embedding | None, width
     )
 
 
-def _detected(face: _Fitted, face_id: int, embedding: Embedding | None) -> DetectedFace:
+def _detected(face: _Fitted, face_id: int, embedding: Embedding | None, look: Embedding | None) -> DetectedFace:
     x1, y1, x2, y2 = (float(value) for value in face.box)
     return DetectedFace(
         bbox=(x1, y1, x2 - x1, y2 - y1),
@@ -253,6 +270,7 @@ def _detected(face: _Fitted, face_id: int, embedding: Embedding | None) -> Detec
         embedding=embedding,
         face_id=face_id,
         mesh=face.mesh.points,
+        appearance=look,
     )
 
 

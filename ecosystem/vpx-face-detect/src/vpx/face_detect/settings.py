@@ -21,9 +21,10 @@ NUMBERS = (
     NumberSetting("max_gap_ms", 700, 0, 60_000, "a face_id survives a gap of this length"),
     NumberSetting("threads", 2, 1, 64, "threads of each ONNX Runtime session"),
 )
-SWITCHES = {"embed": True, "mirror": True}
+SWITCHES = {"embed": True, "mirror": True, "appearance": True}
 SWITCH_MEANINGS = {
     "embed": "compute Face-ID embeddings",
+    "appearance": "describe what each part of a face looks like, so that what covers it can be told",
     "mirror": "average the embedding with that of the mirrored face (open backend)",
 }
 TEXT_MEANINGS = {
@@ -45,6 +46,7 @@ class FaceDetectSettings:
     threads: int
     embed: bool
     mirror: bool
+    appearance: bool
     backend: str
     insightface_dir: Path
 
@@ -83,6 +85,7 @@ def resolve_settings(given: Mapping[str, object], environ: Mapping[str, str] | N
         threads=int(numbers["threads"]),
         embed=switches["embed"],
         mirror=switches["mirror"],
+        appearance=switches["appearance"],
         backend=backend,
         insightface_dir=Path(folder).expanduser() if folder else get_models_dir() / "insightface" / "buffalo_l",
     )

@@ -37,7 +37,8 @@ class DetectedFace:
     """One face in source pixels.
 
     `bbox` = (x, y, w, h); `landmarks` (5, 2) float32: eye, eye, nose, mouth corner, mouth corner, image-left first.
-    `mesh` (468, 3) float32: x, y in source pixels, z in the same scale. Angles and embedding as in `FaceObservation`.
+    `mesh` (468, 3) float32: x, y in source pixels, z in the same scale. `appearance` (31, 41) float32 or None: what
+    each part of the face looks like, see `appearance.FaceAppearance`. Angles and embedding as in `FaceObservation`.
     """
 
     bbox: tuple[float, float, float, float]
@@ -49,6 +50,7 @@ class DetectedFace:
     embedding: NDArray[np.float32] | None = None
     face_id: int = -1
     mesh: NDArray[np.float32] | None = None
+    appearance: NDArray[np.float32] | None = None
 
 
 @dataclass
