@@ -2,7 +2,8 @@
 
 Feeds synthetic records of one face per frame (128-D Face-ID, 384-D vision embeddings, no pixels) and reports the
 mean time per frame of the first and the last thousand, the time of tracklets, persons and prototypes alone, and the
-number of crops held. Run: `python benchmarks/identity_cost.py [FRAMES]`.
+number of crops held. Run: `python benchmarks/identity_cost.py [FRAMES]`; exit 1 where 36,000 records of one person take
+longer than 2 s in tracklets, persons and prototypes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from vpx_identity_builder.core.tracks import Step, is_trusted, step
 from vpx_identity_builder.core.types import ExpressionSignals, FaceMeasures, FaceSample, IntBox, Pose, StopReason
 
 FPS = 10
+LIMIT_S, LIMIT_RECORDS = 2.0, 36_000
 SIZE = (1280, 720)
 MODEL = next(model for model in FACE_ID_MODELS if model.dim == 128)
 CONFIG = Config(stop=StopConfig(stop_when_covered=False))
@@ -78,7 +80,8 @@ def whole_builder(samples: list[FaceSample]) -> None:
     print(f"  published: {[len(person.images) for person in result.persons]} images")
 
 
-def identity_only(samples: list[FaceSample]) -> None:
+def identity_only(samples: list[FaceSample]) -> float:
+    """Seconds spent in tracklets, persons and prototypes alone."""
     state = Step((), (), (), 0)
     person = new_person(0, 0, CONFIG.tracks.reservoir_size)
     start = time.perf_counter()
@@ -86,15 +89,23 @@ def identity_only(samples: list[FaceSample]) -> None:
         state = step(state.active, [(sample, True)], sample.t_ns, state.next_number, CONFIG.tracks, MODEL)
         trusted = is_trusted(sample, CONFIG.tracks, strict=True)
         person = observed(person, sample, sample.t_ns, trusted=trusted, loose=True, config=CONFIG.persons)
-    spent = time.perf_counter() - start
-    print(f"tracklets, persons and prototypes alone, {len(samples)} records of one person: {spent:.2f} s")
+    return time.perf_counter() - start
 
 
-def main() -> None:
-    samples = list(records(int(sys.argv[1]) if len(sys.argv) > 1 else 30_000))
-    identity_only(samples)
+def identity_report(samples: list[FaceSample]) -> bool:
+    """Best of three passes, as others use the machine too; False where the limit is missed."""
+    passes = [identity_only(samples) for _ in range(3)]
+    shown = ", ".join(f"{spent:.2f}" for spent in passes)
+    print(f"tracklets, persons and prototypes alone, {len(samples)} records of one person: {shown} s")
+    return min(passes) < LIMIT_S * len(samples) / LIMIT_RECORDS
+
+
+def main() -> int:
+    samples = list(records(int(sys.argv[1]) if len(sys.argv) > 1 else LIMIT_RECORDS))
+    fast_enough = identity_report(samples)
     whole_builder(samples)
+    return 0 if fast_enough else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

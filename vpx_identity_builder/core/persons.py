@@ -123,10 +123,11 @@ def observed(
     changed = strict.vectors is not person.strict.vectors or (
         others.vectors is not person.loose.vectors and len(strict) < config.prototype_min_strict
     )
-    grown = replace(
-        person,
+    grown = Person(
+        number=person.number,
         strict=strict,
         loose=others,
+        first_t_ns=person.first_t_ns,
         last_t_ns=max(person.last_t_ns, t_ns),
         frames=person.frames + sightings,
         recognised=person.recognised + sightings * recognised,
@@ -134,6 +135,8 @@ def observed(
         proximity_sum=person.proximity_sum + sightings * center_proximity(sample),
         sharpness=person.sharpness if measures.sharpness is None else person.sharpness.add(measures.sharpness),
         brightness=person.brightness if measures.brightness is None else person.brightness.add(measures.brightness),
+        met=person.met,
+        prototype=person.prototype,
     )
     return replace(grown, prototype=prototype_of(grown, config)[0]) if changed else grown
 

@@ -148,13 +148,18 @@ def _moved(tracklet: Tracklet, sample: FaceSample, clock_ns: int, config: TrackC
     (ox, oy), (x, y) = geometry.centre(tracklet.box), geometry.centre(sample.bbox)
     seconds = max(gap_ns / 1e9, 1e-3)
     velocity = (0.0, 0.0) if restart else ((x - ox) / seconds, (y - oy) / seconds)
-    return replace(
-        tracklet,
+    return Tracklet(
+        number=tracklet.number,
         clock_ns=clock_ns,
         box=sample.bbox,
         smooth_box=smooth,
         velocity=velocity,
         face_id=sample.face_id,
+        trusted=tracklet.trusted,
+        reference=tracklet.reference,
+        provisional=tracklet.provisional,
+        suspects=tracklet.suspects,
+        held=tracklet.held,
     )
 
 
@@ -206,13 +211,26 @@ def _held(tracklet: Tracklet, suspects: tuple[Vector, ...], *, split: bool = Fal
 
 def _learned(tracklet: Tracklet, e_id: Vector, trusted: bool) -> Tracklet:
     """The tracklet after a face that belongs to it: nothing is suspected or held any more."""
-    if not trusted:
-        latest = tracklet.provisional if tracklet.reference is not None else (*tracklet.provisional, e_id)
-        return replace(tracklet, provisional=latest[-PROVISIONAL_SIZE:], suspects=(), held=0)
-    reservoir = tracklet.trusted.add(e_id)
-    changed = reservoir.vectors is not tracklet.trusted.vectors
-    reference = medoid(reservoir.matrix()) if changed else tracklet.reference
-    return replace(tracklet, trusted=reservoir, reference=reference, provisional=(), suspects=(), held=0)
+    reservoir, reference, latest = tracklet.trusted, tracklet.reference, tracklet.provisional
+    if trusted:
+        reservoir, latest = reservoir.add(e_id), ()
+        if reservoir.vectors is not tracklet.trusted.vectors:
+            reference = medoid(reservoir.matrix())
+    elif reference is None:
+        latest = (*latest, e_id)[-PROVISIONAL_SIZE:]
+    elif not tracklet.suspects and not tracklet.held:
+        return tracklet
+    return Tracklet(
+        number=tracklet.number,
+        clock_ns=tracklet.clock_ns,
+        box=tracklet.box,
+        smooth_box=tracklet.smooth_box,
+        velocity=tracklet.velocity,
+        face_id=tracklet.face_id,
+        trusted=reservoir,
+        reference=reference,
+        provisional=latest,
+    )
 
 
 def _matched(
