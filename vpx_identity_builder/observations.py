@@ -8,33 +8,29 @@ costs its own values, never the frame. Which source wins is `observations_source
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from . import pixels
-from .core.config import NoveltyScale
-from .core.types import ExpressionSignals, FaceMeasures, FaceSample, Pose, Vector
+from .core.types import ExpressionSignals, FaceMeasures, FaceSample, Pose
 from .observations_faces import Face, appearance, detected_count, face_id_embedding, find_faces
-from .observations_read import BAD_INPUT, FaceValues, best_match, get, items, number, points, values_for, vector, xyxy
+from .observations_frame import FrameInput
+from .observations_read import BAD_INPUT, FaceValues, get, points, share, values_for
 from .observations_sources import (
     OPTIONAL,
     PRECEDENCE,
     READERS,
     first_known,
-    lone_embedding,
+    is_rejection,
     occlusion,
-    rejected_frame,
 )
+from .observations_vision import NO_MODEL, VisionModel, read_vision
 from .pitch_sign import FRONTAL_YAW_DEG, PitchHint, nose_height
 
 __all__ = ["OPTIONAL", "PRECEDENCE", "InputRules", "Translation", "VisionModel", "to_samples"]
-
-T = TypeVar("T")
-Image = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,56 +41,16 @@ class InputRules:
     extra_inputs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class VisionModel:
-    """Name and novelty scale of a general vision embedding; `scale` None where the producer gave none."""
-
-    name: str | None = None
-    scale: NoveltyScale | None = None
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Translation:
     """Faces of one frame, which models they come from, and what was wrong with the input."""
 
     samples: tuple[FaceSample, ...]
     face_id_model: str | None = None
-    vision_face: VisionModel = VisionModel()
-    vision_body: VisionModel = VisionModel()
+    vision_face: VisionModel = NO_MODEL
+    vision_body: VisionModel = NO_MODEL
     faults: Mapping[str, int] = field(default_factory=dict)
     pitch_hints: tuple[PitchHint, ...] = ()
-
-
-@dataclass(slots=True, eq=False)
-class _Frame:
-    """One frame while it is translated. Reading goes through `read`, so that a broken source costs itself only."""
-
-    image: Image
-    deps: Mapping[str, Any]
-    faults: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        return int(self.image.shape[1]), int(self.image.shape[0])
-
-    def read(self, name: str, reader: Callable[[Any], T], default: T) -> T:
-        """`reader(data)` of this module, or `default` where it gave nothing or nothing readable."""
-        try:
-            data = get(self.deps.get(name), "data")
-            return default if data is None else reader(data)
-        except BAD_INPUT:
-            self.faults[f"unreadable:{name}"] += 1
-            return default
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Vision:
-    """General vision embeddings of a frame's faces, in the order of the faces, and their models."""
-
-    faces: Sequence[Vector | None]
-    bodies: Sequence[Vector | None]
-    face_model: VisionModel = VisionModel()
-    body_model: VisionModel = VisionModel()
 
 
 def to_samples(
@@ -107,16 +63,17 @@ def to_samples(
         return Translation((), faults={"malformed_frame": 1})
     if image.size == 0:
         return Translation((), faults={"malformed_frame": 1})
-    work = _Frame(image, deps or {})
-    if get(work.deps.get("face.detect"), "data") is None:
+    work = FrameInput(image, deps or {})
+    if not work.says("face.detect"):
         work.faults["no_face_detect"] += 1
     faces = work.read("face.detect", lambda data: find_faces(data, work.size, work.faults), list[Face]())
     said = _said(work, rules)
-    vision = _vision(work, faces)
+    vision = read_vision(work, faces)
     samples, hints = [], list[PitchHint]()
+    whole = _whole_frame_occlusion(work) if len(faces) == 1 else None
     for place, face in enumerate(faces):
         try:
-            sample, hint = _sample(work, face, _said_of(face, said, work), len(faces), rules, (frame_idx, t_ns))
+            sample, hint = _sample(work, face, _said_of(face, said, work), whole, rules, (frame_idx, t_ns))
         except BAD_INPUT:
             work.faults["malformed_face"] += 1
             continue
@@ -133,7 +90,7 @@ def to_samples(
     )
 
 
-def _said(work: _Frame, rules: InputRules) -> dict[str, list[FaceValues]]:
+def _said(work: FrameInput, rules: InputRules) -> dict[str, list[FaceValues]]:
     """Module → what it says about faces, for every module that is there."""
     detected = work.read("face.detect", detected_count, 0)
     readers = {**dict.fromkeys(rules.extra_inputs, (occlusion,)), **READERS}
@@ -144,12 +101,12 @@ def _said(work: _Frame, rules: InputRules) -> dict[str, list[FaceValues]]:
             entries += work.read(name, lambda data, reader=reader: reader(data, work.size, detected), [])  # type: ignore[misc]
         if entries:
             said[name] = entries
-    if rejected_frame(work.deps.get("frame.quality")):
+    if is_rejection(work.signal("frame.quality", "quality_gate")):
         work.faults["frame_quality_rejected"] += 1
     return said
 
 
-def _said_of(face: Face, said: Mapping[str, list[FaceValues]], work: _Frame) -> dict[str, FaceValues]:
+def _said_of(face: Face, said: Mapping[str, list[FaceValues]], work: FrameInput) -> dict[str, FaceValues]:
     """Module → its values for this face. An expression that belongs to another track is distrusted."""
     found = {}
     for name, entries in said.items():
@@ -164,9 +121,17 @@ def _said_of(face: Face, said: Mapping[str, list[FaceValues]], work: _Frame) -> 
 
 
 def _sample(
-    work: _Frame, face: Face, said: dict[str, FaceValues], count: int, rules: InputRules, when: tuple[int, int]
+    work: FrameInput,
+    face: Face,
+    said: dict[str, FaceValues],
+    whole: float | None,
+    rules: InputRules,
+    when: tuple[int, int],
 ) -> tuple[FaceSample, list[PitchHint]]:
-    """One face without its vision embeddings, and what it tells of the pitch's sign."""
+    """One face without its vision embeddings, and what it tells of the pitch's sign.
+
+    `whole` is an occlusion ratio that was given for the frame; `when` = (frame_idx, t_ns).
+    """
     given = {name: value for name in ("yaw", "pitch", "roll") if (value := face.angle(name)) is not None}
     said = {**said, "face.detect": FaceValues({**_values(said.get("face.detect")), **given})}
     landmarks = points(get(face.detected, "landmarks"), 5, face.bbox)
@@ -186,7 +151,7 @@ def _sample(
             smile=first_known("smile", said),
             happy_probability=first_known("happy", said),
         ),
-        occlusion_ratio=_occlusion(work, said, count),
+        occlusion_ratio=_occlusion(said, whole),
         e_id=face_id_embedding(face, work.faults),
     )
     if sample.occlusion_ratio is None:
@@ -216,18 +181,16 @@ def _measures(measured: FaceMeasures, said: Mapping[str, FaceValues]) -> FaceMea
     )
 
 
-def _occlusion(work: _Frame, said: Mapping[str, FaceValues], count: int) -> float | None:
-    """The largest ratio of all modules: each sees other things (no face parser knows hands).
-
-    A ratio for the whole frame counts where there is one face only.
-    """
+def _occlusion(said: Mapping[str, FaceValues], whole: float | None) -> float | None:
+    """The largest ratio of all modules: each sees other things (no face parser knows hands)."""
     ratios = [entry.values["occlusion"] for entry in said.values() if "occlusion" in entry.values]
-    if count == 1:
-        for name in work.deps:
-            value = number(get(get(work.deps.get(name), "signals"), "occlusion_ratio"))
-            if value is not None and 0.0 <= value <= 1.0:
-                ratios.append(value)
-    return max(ratios, default=None)
+    return max([*ratios, *([] if whole is None else [whole])], default=None)
+
+
+def _whole_frame_occlusion(work: FrameInput) -> float | None:
+    """The largest ratio that a module gives for the frame; it can only be meant where there is one face."""
+    ratios = [share(work.signal(name, "occlusion_ratio")) for name in sorted(work.deps)]
+    return max((ratio for ratio in ratios if ratio is not None), default=None)
 
 
 def _hints(sample: FaceSample, said: Mapping[str, FaceValues], nose: float | None) -> list[PitchHint]:
@@ -242,50 +205,3 @@ def _hints(sample: FaceSample, said: Mapping[str, FaceValues], nose: float | Non
     if "head.pose" in given and "face.detect" in given:
         hints.append(PitchHint("face.detect", "head.pose", track, given["face.detect"], given["head.pose"]))
     return hints
-
-
-def _vision(work: _Frame, faces: Sequence[Face]) -> _Vision:
-    """vision.embed where it said anything about the frame, else era A's face.embed and body.embed."""
-    if get(work.deps.get("vision.embed"), "data") is not None:
-        matches = work.read("vision.embed", lambda data: _matched(data, faces), [None] * len(faces))
-        return _Vision(
-            [_vector(work, match, "e_face") for match in matches],
-            [_vector(work, match, "e_body") for match in matches],
-            work.read("vision.embed", lambda data: _model(data, "face"), VisionModel()),
-            work.read("vision.embed", lambda data: _model(data, "body"), VisionModel()),
-        )
-    boxes = [face.bbox for face in faces]
-    vectors: list[list[Vector | None]] = []
-    models = []
-    for module, name in (("face.embed", "e_face"), ("body.embed", "e_body")):
-        found = work.read(module, lambda data, name=name: lone_embedding(data, name, boxes), None)  # type: ignore[misc]
-        vectors.append([found[1] if found is not None and found[0] == i else None for i in range(len(faces))])
-        models.append(VisionModel(module if found is not None else None))
-    return _Vision(vectors[0], vectors[1], models[0], models[1])
-
-
-def _matched(data: Any, faces: Sequence[Face]) -> list[Any]:
-    boxes = [(xyxy(get(item, "bbox")), item) for item in items(get(data, "faces")) if item is not None]
-    known = [(box, item) for box, item in boxes if box is not None]
-    return [best_match(face.bbox, known) for face in faces]
-
-
-def _vector(work: _Frame, match: Any, name: str) -> Vector | None:
-    try:
-        raw = get(match, name)
-    except BAD_INPUT:
-        work.faults["unreadable:vision.embed"] += 1
-        return None
-    found = vector(raw)
-    if raw is not None and found is None:
-        work.faults["bad_vision_embedding"] += 1
-    return found
-
-
-def _model(data: Any, part: str) -> VisionModel:
-    name = get(data, f"{part}_model")
-    threshold, plateau = number(get(data, f"{part}_novelty_threshold")), number(get(data, f"{part}_plateau"))
-    scale = None
-    if threshold and plateau and threshold > 0 and plateau > 0:
-        scale = NoveltyScale(threshold, plateau, get(data, f"{part}_calibrated") is True)
-    return VisionModel(name if isinstance(name, str) and name else None, scale)

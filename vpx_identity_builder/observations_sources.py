@@ -180,9 +180,8 @@ def first_known(name: str, said: Mapping[str, FaceValues]) -> float | None:
     return None
 
 
-def rejected_frame(observation: Any) -> bool:
-    """True when frame.quality itself turned the frame down. It speaks of the frame: no face is judged by it."""
-    verdict = get(get(observation, "signals"), "quality_gate")
+def is_rejection(verdict: Any) -> bool:
+    """True when frame.quality's `quality_gate` turned the frame down; no face is judged by that."""
     return verdict is False or (isinstance(verdict, str) and verdict.lower() in ("fail", "failed", "blocked", "closed"))
 
 
