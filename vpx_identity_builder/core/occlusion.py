@@ -24,7 +24,7 @@ Flags = NDArray[np.bool_]
 
 MOMENTS = 48
 """Moments kept of one person, evenly spread over its sightings."""
-NEAR_DEG = 20.0
+NEAR_DEG = 15.0
 """Moments whose yaw and pitch differ by less may explain each other."""
 JUDGED_DEG = 35.0
 """Beyond this yaw or pitch too little of the face shows to judge it."""
@@ -211,8 +211,10 @@ def trusted(moments: Moments) -> Flags:
 
 def _excess(moments: Moments, near: Flags) -> Array:
     """How much further each cell departs from an average clear face than in the person's clearest moments `(m, k)`."""
-    clearest = np.stack([np.quantile(moments.odd[row], CLEAREST, axis=0) for row in near])
-    excess: Array = np.maximum(moments.odd - clearest, 0.0).astype(np.float32)
+    ranks = (CLEAREST * (near.sum(axis=1) - 1)).astype(np.intp)
+    among = np.where(near[:, :, None], moments.odd[None], np.float32(np.inf))
+    ordered = np.partition(among, np.arange(int(ranks.max()) + 1), axis=1)
+    excess: Array = np.maximum(moments.odd - ordered[np.arange(len(moments)), ranks], 0.0)
     return excess
 
 

@@ -94,7 +94,7 @@ def lattice_placing(layout: NDArray[np.float64]) -> NDArray[np.float64]:
     rows = []
     for place, weight in zip(lattice, weights, strict=True):
         weighted = (points * weight[:, None]).T
-        inverse = np.linalg.solve(weighted @ points + 1e-3 * weight.sum() * np.eye(3), weighted)
+        inverse = np.linalg.solve(weighted @ points + 1e-3 * weight.sum() * np.diag([1.0, 1.0, 0.0]), weighted)
         rows.append(np.array([place[0], place[1], 1.0]) @ inverse)
     return np.array(rows)
 

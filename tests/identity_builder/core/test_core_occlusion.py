@@ -1,0 +1,160 @@
+"""What covers a face: told from the person's other moments, even if it stays for most of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from vpx_identity_builder.core.occlusion import (
+    MOMENTS,
+    NEIGHBOURS,
+    PARTIAL,
+    ROWS,
+    Gallery,
+    covered_share,
+    judged,
+)
+from vpx_identity_builder.core.types import FaceSample, Pose
+
+from .strategies import sample
+
+CELLS, CHANNELS = sum(ROWS), 40
+LOWER = np.arange(18, CELLS)
+CLEAR_ODD, COVERED_ODD = 0.3, 0.9
+
+
+def _rows(seed: int) -> NDArray[np.float32]:
+    rows = np.random.default_rng(seed).normal(size=(CELLS, CHANNELS)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+FACE, HAND = _rows(1), _rows(2)
+
+
+def face(
+    index: int,
+    covered: NDArray[np.intp] | None = None,
+    yaw: float = 0.0,
+    odd: float = COVERED_ODD,
+    unseen: NDArray[np.intp] | None = None,
+) -> FaceSample:
+    """One sighting with a little noise; `covered` cells show a hand, `unseen` ones are turned away."""
+    cells = FACE + np.random.default_rng(100 + index).normal(0, 0.01, FACE.shape)
+    oddness = np.full(CELLS, CLEAR_ODD)
+    if covered is not None:
+        cells[covered], oddness[covered] = HAND[covered], odd
+    cells /= np.linalg.norm(cells, axis=1, keepdims=True)
+    rows = np.column_stack([cells, oddness]).astype(np.float32)
+    if unseen is not None:
+        rows[unseen] = 0.0
+    t_ns = index * 100_000_000
+    return replace(sample(), t_ns=t_ns, pose=Pose(yaw, 0.0, 0.0), appearance=rows, occlusion_ratio=None)
+
+
+def gallery_of(*samples: FaceSample) -> Gallery:
+    gallery = Gallery()
+    for item in samples:
+        gallery = gallery.add(item)
+    return gallery
+
+
+def share(item: FaceSample, gallery: Gallery) -> float:
+    ratio = covered_share(item, gallery)
+    assert ratio is not None
+    return ratio
+
+
+def test_a_clear_face_stays_below_partial_and_a_hand_gets_its_share() -> None:
+    gallery = gallery_of(*(face(i) for i in range(20)))
+    assert share(face(50), gallery) < PARTIAL / 2
+    assert share(face(51, LOWER), gallery) == pytest.approx(len(LOWER) / CELLS, abs=0.02)
+
+
+def test_the_share_grows_with_what_is_covered() -> None:
+    gallery = gallery_of(*(face(i) for i in range(20)))
+    shares = [share(face(60, np.arange(CELLS - n, CELLS)), gallery) for n in range(CELLS)]
+    assert shares == sorted(shares)
+    assert shares[2] >= PARTIAL
+
+
+def test_two_cells_apart_are_no_occluder() -> None:
+    gallery = gallery_of(*(face(i) for i in range(20)))
+    assert share(face(70, np.array([3, 27])), gallery) < PARTIAL * 1.5
+    assert share(face(70, np.array([3])), gallery) <= share(face(70, np.array([3, 4])), gallery)
+
+
+def test_a_hand_that_stays_for_most_of_the_video_is_still_a_hand() -> None:
+    gallery = gallery_of(*(face(i, LOWER if i % 4 else None) for i in range(40)))
+    assert share(face(80), gallery) < PARTIAL
+    assert share(face(81, LOWER), gallery) > 0.3
+
+
+def test_a_rare_look_that_is_typical_of_faces_is_not_covered() -> None:
+    gallery = gallery_of(*(face(i) for i in range(20)))
+    assert share(face(90, LOWER, odd=CLEAR_ODD), gallery) < PARTIAL
+
+
+def test_nothing_is_said_without_evidence() -> None:
+    gallery = gallery_of(*(face(i) for i in range(20)))
+    assert covered_share(face(0), Gallery()) is None
+    assert covered_share(face(0, yaw=30.0), gallery) is None
+    assert covered_share(face(0, yaw=60.0), gallery) is None
+    assert covered_share(face(0, unseen=np.arange(20)), gallery) is None
+    assert covered_share(replace(face(0), appearance=None), gallery) is None
+    assert covered_share(replace(face(0), pose=Pose()), gallery) is None
+    assert covered_share(replace(face(0), appearance=np.ones((5, 3), np.float32)), gallery) is None
+
+
+def test_cells_turned_away_do_not_count() -> None:
+    gallery = gallery_of(*(face(i) for i in range(20)))
+    away = np.array([0, 1, 2])
+    assert share(face(95, unseen=away), gallery) < PARTIAL
+    assert share(face(95, LOWER, unseen=away), gallery) == pytest.approx(len(LOWER) / (CELLS - 3), abs=0.02)
+
+
+def test_memory_is_bounded_and_spread_over_the_video() -> None:
+    gallery = gallery_of(*(face(i) for i in range(1000)))
+    assert gallery.moments is not None
+    assert len(gallery.moments) <= MOMENTS
+    assert gallery.offered == 1000
+    assert np.diff(gallery.moments.t_ns).max() <= 2 * np.diff(gallery.moments.t_ns).min()
+    assert gallery.moments.t_ns[-1] > 900 * 100_000_000
+
+
+def test_merging_keeps_both_halves_and_bounds() -> None:
+    first, second = gallery_of(*(face(i) for i in range(40))), gallery_of(*(face(i, LOWER) for i in range(40, 60)))
+    union = first.merged(second)
+    assert union.moments is not None
+    assert len(union.moments) <= MOMENTS
+    assert (union.moments.t_ns.min(), union.offered) == (0, 60)
+    assert share(face(99, LOWER), union) > 0.3
+    assert first.merged(Gallery()) is first
+    assert Gallery().merged(first) is first
+
+
+def test_a_ratio_of_another_module_stays() -> None:
+    """Where another module measured the ratio, the sample carries no appearance."""
+    gallery = gallery_of(*(face(i) for i in range(20)))
+    given = replace(face(1), appearance=None, occlusion_ratio=0.7)
+    assert judged(given, gallery) is given
+    provisional = replace(face(1), occlusion_ratio=0.7)
+    assert (judged(provisional, gallery).occlusion_ratio or 0.0) < PARTIAL
+
+
+def test_reversed_pitch_finds_the_same_explanations() -> None:
+    up = [replace(face(i), pose=Pose(0.0, 20.0, 0.0)) for i in range(10)]
+    down = replace(face(11), pose=Pose(0.0, -20.0, 0.0))
+    gallery = gallery_of(*up)
+    assert covered_share(down, gallery) is None
+    assert share(down, gallery.with_pitch_reversed()) < PARTIAL
+
+
+def test_neighbours_touch_and_are_listed_once() -> None:
+    pairs = {frozenset(pair) for pair in NEIGHBOURS.tolist()}
+    assert len(pairs) == len(NEIGHBOURS)
+    assert frozenset({0, 1}) in pairs
+    assert frozenset({1, 5}) in pairs
+    assert frozenset({2, 3}) not in pairs
