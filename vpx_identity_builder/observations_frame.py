@@ -38,7 +38,7 @@ class FrameInput:
             data = get(self.deps.get(name), "data")
             return default if data is None else reader(data)
         except BAD_INPUT:
-            self.faults[f"unreadable:{name}"] += 1
+            self.faults[f"unreadable:{name}"] = 1
             return default
 
     def signal(self, name: str, key: str) -> Any:
@@ -46,5 +46,5 @@ class FrameInput:
         try:
             return get(get(self.deps.get(name), "signals"), key)
         except BAD_INPUT:
-            self.faults[f"unreadable:{name}"] += 1
+            self.faults[f"unreadable:{name}"] = 1
             return None

@@ -65,7 +65,7 @@ def _vector(work: FrameInput, match: Any, name: str) -> Vector | None:
     try:
         raw = get(match, name)
     except BAD_INPUT:
-        work.faults["unreadable:vision.embed"] += 1
+        work.faults["unreadable:vision.embed"] = 1
         return None
     found = vector(raw)
     if raw is not None and found is None:

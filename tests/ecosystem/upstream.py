@@ -156,9 +156,9 @@ class FakeDetect(Module):
                     embedding=e_id,
                 )
             )
-            data.detected_faces.insert(
-                0, DetectedFace(seen.box, seen.confidence, landmarks(seen), seen.yaw, pitch, 0.0, e_id, -1)
-            )
+            zoom = frame.width / WIDTH
+            box, points = tuple(zoom * value for value in seen.box), zoom * landmarks(seen)
+            data.detected_faces.insert(0, DetectedFace(box, seen.confidence, points, seen.yaw, pitch, 0.0, e_id, -1))
         spoilt = script.spoilt.get(frame.t_src_ns)
         answer: Any = data if spoilt is None else spoilt(data)
         return Observation(self.name, frame.frame_id, frame.t_src_ns, {"face_count": len(data.faces)}, answer)
@@ -202,7 +202,7 @@ class FakeVision(Module):
     def process(self, frame: Frame, deps: dict[str, Observation] | None = None) -> Observation | None:
         faces = []
         for person in self.script.people:
-            x, y, w, h = look(person, frame.t_src_ns).box
+            x, y, w, h = (value * frame.width / WIDTH for value in look(person, frame.t_src_ns).box)
             box, e_face = (x, y, x + w, y + h), vision(person, frame.t_src_ns)
             faces.append(FaceEmbedding(person.number, box, box, e_face, None, None, True, None))
         data = VisionEmbedOutput(
