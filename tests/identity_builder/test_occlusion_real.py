@@ -1,0 +1,55 @@
+"""A hand over a real face is told from the same face without it, at the one fixed limit. Skipped without the video."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from visualbase import FileSource
+from vpx.face_detect import FaceDetectionAnalyzer
+from vpx.sdk.weights import WeightsError
+
+from vpx_identity_builder.core.occlusion import PARTIAL, Gallery, covered_share
+from vpx_identity_builder.core.types import FaceSample
+from vpx_identity_builder.observations import to_samples
+
+pytestmark = pytest.mark.real
+
+DATA = Path(os.environ.get("IDENTITY_TEST_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")
+HAND_S, MARGIN_S, STEP_NS = (2.5, 9.4), 0.3, 250_000_000
+
+
+def samples_of(path: Path) -> list[FaceSample]:
+    detector = FaceDetectionAnalyzer(embed=False)
+    try:
+        detector.initialize()
+    except WeightsError as error:
+        pytest.skip(str(error))
+    source, due, samples = FileSource(path), 0, list[FaceSample]()
+    source.open()
+    while (t_ns := source.grab()) is not None:
+        if t_ns >= due:
+            frame, due = source.retrieve(), t_ns + STEP_NS
+            deps = {"face.detect": detector.process(frame)}
+            samples += to_samples(frame, deps, frame_idx=len(samples), t_ns=t_ns).samples[:1]
+    source.close()
+    return samples
+
+
+def test_a_hand_over_the_mouth_is_told_from_the_clear_face() -> None:
+    path = DATA / "videos" / "hand_over_mouth.mp4"
+    if not path.is_file():
+        pytest.skip(f"the test video is not at {path}; set IDENTITY_TEST_DATA")
+    samples, gallery = samples_of(path), Gallery()
+    for sample in samples:
+        gallery = gallery.add(sample)
+    hand, clear = [], []
+    for sample in samples:
+        ratio, t_s = covered_share(sample, gallery), sample.t_ns / 1e9
+        if ratio is not None and min(abs(t_s - HAND_S[0]), abs(t_s - HAND_S[1])) > MARGIN_S:
+            (hand if HAND_S[0] < t_s < HAND_S[1] else clear).append(ratio)
+    assert len(hand) + len(clear) > 0.8 * len(samples)
+    assert np.mean(np.array(hand) >= PARTIAL) >= 0.95
+    assert np.mean(np.array(clear) >= PARTIAL) <= 0.02
