@@ -160,8 +160,11 @@ class IdentitySetBuilder:
         )
 
     def _is_satisfied(self, rider: Rider) -> bool:
-        anchors_min, plateau = self.config.selection.anchors_min, self.scales.face.plateau
-        return is_satisfied(rider.coverage, rider.anchors, rider.recent_novelty, plateau, anchors_min, self.config.stop)
+        selection, plateau = self.config.selection, self.scales.face.plateau
+        anchors = rider.anchor_moments(selection.anchor_gap_ms)
+        return is_satisfied(
+            rider.coverage, anchors, rider.recent_novelty, plateau, selection.anchors_min, self.config.stop
+        )
 
     def _process(self, frame: _Frame) -> None:
         self._tick(frame)

@@ -27,7 +27,6 @@ class Rider:
     person: Person
     pool: Pool
     coverage: Coverage
-    anchors: int = 0
     recent_novelty: tuple[float, ...] = ()
     gallery: Gallery = field(default_factory=Gallery)
 
@@ -35,8 +34,16 @@ class Rider:
         """With another pool and what it covers."""
         held = [entry.candidate.buckets for entries in pool.buckets.values() for entry in entries]
         held += [entry.candidate.buckets for entry in pool.anchors.entries.values()]
-        anchors = sum(1 for entry in pool.anchors.entries.values() if entry.score >= STRICT_BONUS)
-        return replace(self, pool=pool, coverage=coverage_of(held), anchors=anchors)
+        return replace(self, pool=pool, coverage=coverage_of(held))
+
+    def anchor_moments(self, gap_ms: float) -> int:
+        """How many anchor candidates of the strict gate are at least `gap_ms` apart."""
+        strict = (entry for entry in self.pool.anchors.entries.values() if entry.score >= STRICT_BONUS)
+        count, last_ns = 0, None
+        for t_ns in sorted(entry.candidate.sample.t_ns for entry in strict):
+            if last_ns is None or t_ns - last_ns >= gap_ms * 1e6:
+                count, last_ns = count + 1, t_ns
+        return count
 
 
 @dataclass(frozen=True, slots=True, eq=False)

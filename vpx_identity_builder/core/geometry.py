@@ -56,17 +56,18 @@ def blend(old: Box, new: Box, weight: float) -> Box:
 
 
 def head_and_shoulders(face: Box, frame_size_px: tuple[int, int], others: Sequence[Box], scale: float) -> IntBox:
-    """Square crop of `scale` face sizes around a face, clipped at the frame and kept off other faces.
+    """Square crop of `scale` face sizes around a face, moved into the frame and kept off other faces.
 
-    Where another face would be inside, the crop ends half-way between the two faces, but never inside this face
-    plus a small margin. Never empty for a face that lies in the frame.
+    It is smaller where the frame is, never padded. Where another face would be inside, the crop ends half-way between
+    the two faces, but never inside this face plus a small margin, and is no square then. Never empty for a face that
+    lies in the frame.
     """
     width, height = frame_size_px
     size = side(face)
     cx, cy = centre(face)
-    half = scale * size / 2
-    x1, x2 = cx - half, cx + half
-    y1, y2 = cy - 2 * half * (1 - SHOULDER_SHARE), cy + 2 * half * SHOULDER_SHARE
+    edge = min(round(scale * size), width, height)
+    x1, y1 = _start(cx - edge / 2, edge, width), _start(cy - edge * (1 - SHOULDER_SHARE), edge, height)
+    x2, y2 = x1 + edge, y1 + edge
     keep = FACE_MARGIN * size
     for other in others:
         if intersection((x1, y1, x2, y2), other) <= 0:
@@ -80,6 +81,11 @@ def head_and_shoulders(face: Box, frame_size_px: tuple[int, int], others: Sequen
         elif other[3] <= face[1]:
             y1 = min(max(y1, (face[1] + other[3]) / 2), max(face[1] - keep, other[3]))
     return clip((x1, y1, x2, y2), frame_size_px) if width and height else (0, 0, 0, 0)
+
+
+def _start(wanted: float, length: int, limit: int) -> float:
+    """Where a stretch of `length` begins so that it lies within 0..`limit`, as near to `wanted` as it can."""
+    return float(min(max(0, round(wanted)), limit - length))
 
 
 def clip(box: Box, frame_size_px: tuple[int, int]) -> IntBox:

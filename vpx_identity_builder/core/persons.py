@@ -228,7 +228,8 @@ def _why_not(person: Person, score: float, most: int, chosen: int, config: Perso
         return "no_identity: no usable Face-ID embedding of this person"
     if person.recognised < config.min_frames:
         return f"too_few_frames: recognised in {person.recognised}, needed {config.min_frames}"
-    if person.recognised < config.min_presence * most:
+    known_well = len(person.strict) >= config.prototype_min_strict
+    if person.recognised < (config.min_presence if known_well else config.min_presence_loose) * most:
         return f"passer_by: recognised in {person.recognised} frames, the most present person in {most}"
     if score < config.min_track_score:
         return f"low_track_score: {score:.3f}, needed {config.min_track_score:g}"

@@ -74,3 +74,9 @@ def test_a_face_inside_a_crop_is_noticed_by_its_share() -> None:
     assert geometry.contains_other_face((0, 0, 120, 100), face, [face, other])
     assert not geometry.contains_other_face((0, 0, 100, 100), face, [face, other])
     assert geometry.union((0, 5, 10, 10), (2, 0, 20, 8)) == (0, 0, 20, 10)
+
+
+@given(boxes(inside=True))
+def test_a_lone_crop_is_square_wherever_the_face_is(face: Box) -> None:
+    x1, y1, x2, y2 = geometry.head_and_shoulders(face, FRAME, (), SCALE)
+    assert x2 - x1 == y2 - y1
