@@ -79,7 +79,12 @@ class ClosedError(VisionEmbedError, RuntimeError):
 
 
 class SettingsError(VisionEmbedError, ValueError):
-    """One or more settings are wrong; `problems` names key, value, allowed range and origin of each."""
+    """One or more settings are wrong; `problems` names key, value, allowed range and origin of each.
+
+    `exit_code` is what a command line ends with.
+    """
+
+    exit_code = 2
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("vision.embed settings: " + "; ".join(problems))
