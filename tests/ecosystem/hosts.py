@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 import enum
 import json
-import threading
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -118,10 +118,12 @@ class Host:
     reset_before_each: bool = False
     endings: tuple[str, ...] = ("cleanup",)
     swallows_cleanup: bool = False
-    no_deps: Any = None
+    empty_dict: bool = False
     optional_deps: bool = True
     changing_threads: bool = False
     json: bool = False
+    parallel: bool = False
+    """Modules of one dependency level run at the same time, each in a thread of its own."""
     honours_policies: bool = False
     renumbers: bool = False
     sees_result: bool = True
@@ -179,14 +181,20 @@ class Host:
 
     def _frame(self, done: HostRun, frame: Frame) -> dict[str, Any]:
         produced: dict[str, Any] = {}
-        for module in done.modules:
-            obs = self._call(module, frame, self._deps(module, produced))
-            if obs is not None and self.json:
-                obs = shipped(obs)
-                done.lost += obs is None
-            if obs is not None:
-                produced[module.name] = obs
+        for level in levels(done.modules) if self.parallel else [[module] for module in done.modules]:
+            for module, obs in zip(level, self._level(level, frame, produced), strict=True):
+                answer = shipped(obs) if obs is not None and self.json else obs
+                done.lost += obs is not None and answer is None
+                if answer is not None:
+                    produced[module.name] = answer
         return produced
+
+    def _level(self, level: list[Module], frame: Frame, produced: dict[str, Any]) -> list[Any]:
+        calls = [(module, frame, self._deps(module, produced)) for module in level]
+        if not self.changing_threads:
+            return [self._guarded(*call) for call in calls]
+        with ThreadPoolExecutor(len(calls)) as pool:
+            return [future.result() for future in [pool.submit(self._guarded, *call) for call in calls]]
 
     def _deps(self, module: Module, produced: dict[str, Any]) -> dict[str, Any] | None:
         optional = list(module.optional_depends) if self.optional_deps else []
@@ -194,26 +202,7 @@ class Host:
         if not declared:
             return None
         found = {name: produced[name] for name in declared if name in produced}
-        return found or (dict(self.no_deps) if self.no_deps is not None else None)
-
-    def _call(self, module: Module, frame: Frame, deps: dict[str, Any] | None) -> Any:
-        if not self.changing_threads:
-            return self._guarded(module, frame, deps)
-        answer: list[Any] = []
-        failed: list[BaseException] = []
-
-        def work() -> None:
-            try:
-                answer.append(self._guarded(module, frame, deps))
-            except BaseException as error:  # noqa: BLE001 - handed to the host's own thread
-                failed.append(error)
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        thread.join()
-        if failed:
-            raise failed[0]
-        return answer[0]
+        return found or ({} if self.empty_dict else None)
 
     def _guarded(self, module: Module, frame: Frame, deps: dict[str, Any] | None) -> Any:
         policy = module.error_policy if self.honours_policies else None
@@ -224,11 +213,28 @@ class Host:
         return None
 
 
+def levels(modules: Sequence[Module]) -> list[list[Module]]:
+    """Modules in groups: each group needs only what came before it."""
+    depth: dict[str, int] = {}
+    for module in modules:
+        needed = [*module.depends, *module.optional_depends]
+        depth[module.name] = 1 + max((depth[name] for name in needed if name in depth), default=-1)
+    return [[m for m in modules if depth[m.name] == level] for level in sorted(set(depth.values()))]
+
+
 HOSTS = (
-    Host("LiteRunner", "A", swallows_cleanup=True, no_deps={}, renumbers=True),
-    Host("LiteRunner", "B", swallows_cleanup=True, no_deps={}),
-    Host("flow graph", "A", warmup=True, changing_threads=True, honours_policies=True, renumbers=True),
-    Host("flow graph", "B", warmup=True, changing_threads=True, honours_policies=True, endings=("reset", "release")),
+    Host("LiteRunner", "A", swallows_cleanup=True, empty_dict=True, renumbers=True),
+    Host("LiteRunner", "B", swallows_cleanup=True, empty_dict=True),
+    Host("flow graph", "A", warmup=True, changing_threads=True, parallel=True, honours_policies=True, renumbers=True),
+    Host(
+        "flow graph",
+        "B",
+        warmup=True,
+        changing_threads=True,
+        parallel=True,
+        honours_policies=True,
+        endings=("reset", "release"),
+    ),
     Host("warm executor", "B", warmup=True, reset_before_each=True, endings=("reset", "release")),
     Host("thread worker", "A/B", optional_deps=False, changing_threads=True, endings=("reset", "release")),
     Host("process worker", "A/B", json=True, endings=("cleanup",)),

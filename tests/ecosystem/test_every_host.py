@@ -1,31 +1,39 @@
-"""Every plugin and every ecosystem module under every host of the contract."""
+"""Every plugin and every ecosystem module under every host of the contract, and the page that says so."""
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
+import re
 
 import pytest
 
-from .behaviours import ANALYZERS, BUILDER, DIRECT, YES, Behaviour, agrees, analyzer_clips
-from .hosts import HOSTS, Host, HostRun, title
+from vpx_identity_builder.observations import PRECEDENCE
+
+from .behaviours import ANALYZERS, BUILDER, YES
+from .compatibility import PAGE, analyzer_result, builder_result, page
+from .hosts import HOSTS, Host, title
 
 each_host = pytest.mark.parametrize("host", HOSTS, ids=title)
 
 
 @each_host
-@pytest.mark.parametrize("behaviour", BUILDER, ids=lambda b: b.name)
-def test_identity_builder(host: Host, behaviour: Behaviour, tmp_path: Path) -> None:
-    assert behaviour.check(host, tmp_path) == behaviour.expected(host)
-
-
-@cache
-def direct_run(name: str) -> HostRun:
-    return DIRECT.run(ANALYZERS[name], analyzer_clips())
+@pytest.mark.parametrize("index", range(len(BUILDER)), ids=[behaviour.name for behaviour in BUILDER])
+def test_identity_builder(host: Host, index: int) -> None:
+    assert builder_result(index, host) == BUILDER[index].expected(host)
 
 
 @pytest.mark.real
 @each_host
 @pytest.mark.parametrize("name", ANALYZERS)
 def test_analyzers(host: Host, name: str) -> None:
-    assert agrees(host, name, host.run(ANALYZERS[name], analyzer_clips()), direct_run(name)) == YES
+    assert analyzer_result(name, host) == YES
+
+
+@pytest.mark.real
+def test_the_compatibility_page_is_what_the_suite_finds() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m tests.ecosystem.compatibility"
+
+
+def test_the_page_on_inputs_has_the_precedence_as_it_is() -> None:
+    rows = re.findall(r"^\| (\w+) \| ([\w., ]+) \|$", (PAGE.parent / "inputs.md").read_text(), re.MULTILINE)
+    table = {name: tuple(sources.split(", ")) for name, sources in rows if name != "quantity"}
+    assert table == PRECEDENCE
