@@ -162,7 +162,9 @@ def test_an_empty_variable_is_not_set_and_an_unknown_one_is_an_error() -> None:
 
 def test_switches_paths_and_choices_from_text() -> None:
     settings = resolve(
-        {"stop_when_covered": "false", "face_detect_pitch": "reversed", "output_dir": "sets", "image_format": "png"}, {}, ELSEWHERE
+        {"stop_when_covered": "false", "face_detect_pitch": "reversed", "output_dir": "sets", "image_format": "png"},
+        {},
+        ELSEWHERE,
     )
     assert settings.config.stop.stop_when_covered is False
     assert settings.output.pitch_signs == {"face.detect": "reversed", "head.pose": "auto"}
