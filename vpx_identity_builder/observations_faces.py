@@ -11,7 +11,19 @@ from numpy.typing import NDArray
 
 from .core.geometry import area, intersection, iou
 from .core.types import Box, Vector
-from .observations_read import BAD_INPUT, FaceKey, angle, best_match, get, items, number, share, vector, xywh
+from .observations_read import (
+    BAD_INPUT,
+    LARGEST_COMPONENT,
+    FaceKey,
+    angle,
+    best_match,
+    get,
+    items,
+    number,
+    share,
+    vector,
+    xywh,
+)
 
 DUPLICATE_IOU = 0.5
 LARGEST_APPEARANCE = 65_536
@@ -124,8 +136,12 @@ def appearance(face: Face, faults: Counter[str]) -> NDArray[np.float32] | None:
     raw = get(face.detected, "appearance")
     if raw is None:
         return None
-    rows = np.asarray(raw, np.float32)
-    if rows.ndim == 2 and 0 < rows.size <= LARGEST_APPEARANCE and rows.shape[1] > 1 and np.isfinite(rows).all():
-        return rows
+    try:
+        rows = np.asarray(raw)
+    except (TypeError, ValueError):
+        rows = np.empty(0)
+    plain = rows.dtype.kind in "fiu" and rows.ndim == 2 and 0 < rows.size <= LARGEST_APPEARANCE and rows.shape[1] > 1
+    if plain and bool((np.abs(rows) <= LARGEST_COMPONENT).all()):
+        return rows.astype(np.float32)
     faults["bad_appearance"] += 1
     return None

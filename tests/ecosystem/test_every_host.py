@@ -34,6 +34,16 @@ def test_the_compatibility_page_is_what_the_suite_finds() -> None:
 
 
 def test_the_page_on_inputs_has_the_precedence_as_it_is() -> None:
-    rows = re.findall(r"^\| (\w+) \| ([\w., ]+) \|$", (PAGE.parent / "inputs.md").read_text(), re.MULTILINE)
+    section = (PAGE.parent / "inputs.md").read_text().split("## Who wins")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (\w+) \| ([\w., ]+) \|$", section, re.MULTILINE)
     table = {name: tuple(sources.split(", ")) for name, sources in rows if name != "quantity"}
     assert table == PRECEDENCE
+
+
+def test_the_page_on_inputs_explains_every_fault() -> None:
+    package = PAGE.parents[1] / "vpx_identity_builder"
+    source = "".join(path.read_text() for path in sorted(package.rglob("*.py")))
+    codes = set(re.findall(r"faults(?:\[|\.update\()f?\"(\w+)", source))
+    table = (PAGE.parent / "inputs.md").read_text().split("## What is counted")[1]
+    assert len(codes) > 10
+    assert {code for code in codes if code not in table} == set()

@@ -44,6 +44,7 @@ FACE_FIELDS = (
     "signals",
     "embedding",
     "landmarks",
+    "appearance",
     "e_face",
     "e_body",
     "occlusion_ratio",
@@ -120,7 +121,7 @@ plausible = st.fixed_dictionaries(
     {"bbox": boxes, "confidence": st.one_of(st.floats(0, 1), st.floats(0, 1), numbers)},
     optional={
         **dict.fromkeys(FACE_FIELDS[2:], st.one_of(st.floats(0, 5), values)),
-        "signals": st.one_of(st.dictionaries(st.sampled_from(FACE_FIELDS[11:]), st.floats(-0.2, 1.2)), values),
+        "signals": st.one_of(st.dictionaries(st.sampled_from(FACE_FIELDS[12:]), st.floats(-0.2, 1.2)), values),
     },
 ).flatmap(loose_or_mapping)
 entries = st.lists(st.one_of(plausible, plausible, faces, st.none()), min_size=1, max_size=3)
