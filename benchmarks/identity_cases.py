@@ -1,6 +1,6 @@
 """Two-person rides with exact truth, recombined from real faces: the cases of `identity.py`.
 
-Riders 0 and 1 are the left and right man of two_riders_120s.mp4, who is also franck (0) and cap12/cap13 (1). STRANGER
+Riders 0 and 1 are the left and right man of two_riders_120s.mp4, who is also franck (0) and cap12/cap13 (1). A stranger
 is another clip's man. Faces are moved, exchanged, dropped, renumbered or given other embeddings; nothing is inferred.
 """
 
@@ -15,7 +15,7 @@ from real_faces import FPS, footage, photos
 from vpx_identity_builder.core import geometry
 from vpx_identity_builder.core.types import Box, FaceSample
 
-STRANGER = 2
+STRANGER, OTHER_STRANGER = 2, 3
 BETWEEN_SEATS_PX = 450.0
 """Left of this is rider 0 in two_riders_120s.mp4."""
 BLACKOUT = FPS // 2
@@ -102,12 +102,11 @@ class Material:
         """The faces of a clip with one person, one per frame that has any."""
         return [max(shot.faces, key=lambda f: f.measures.face_px) for shot in self.clips[name].shots if shot.faces]
 
-    def in_other_seat(self, seen: Seen) -> Seen:
-        """The rider in the other one's seat, with the track number of that seat."""
-        (x0, y0), (x1, y1) = self.seats[seen.who], self.seats[1 - seen.who]
-        moved = geometry.shift(seen.face.bbox, x1 - x0, y1 - y0)
-        face = placed(seen.face, moved, self.size_px, seen.face.t_ns, 1 - seen.who)
-        return Seen(seen.who, face)
+    def in_other_seat(self, seen: Seen, seat: int) -> Seen:
+        """A face of this seat in the other one, with the track number of that one."""
+        (x0, y0), (x1, y1) = self.seats[seat], self.seats[1 - seat]
+        box = geometry.shift(seen.face.bbox, x1 - x0, y1 - y0)
+        return Seen(seen.who, placed(seen.face, box, self.size_px, seen.face.t_ns, 1 - seat))
 
     def alone(self, who: int, faces: Iterable[FaceSample], seat: int, face_id: int, side_px: float = 120) -> list[Seen]:
         """Faces of one clip, moving round a seat as they moved in their own picture; times are set by `ride`."""
@@ -144,13 +143,14 @@ def _with_identity(seen: Seen, e_id: np.ndarray) -> Seen:
     return Seen(seen.who, replace(seen.face, e_id=e_id))
 
 
-def seats_swapped(m: Material, scenes: Sequence[Scene], blackout: int) -> tuple[Scene, ...]:
+def seats_swapped(m: Material, scenes: Sequence[Scene], blackout: int, first: int = 0) -> tuple[Scene, ...]:
+    """Half-way, after some frames without faces, `first` (in the left seat) and `first + 1` change seats."""
     half = len(scenes) // 2
 
     def edit(i: int, scene: Scene) -> Iterable[Seen]:
         if half <= i < half + blackout:
             return ()
-        return scene.seen if i < half else map(m.in_other_seat, scene.seen)
+        return scene.seen if i < half else [m.in_other_seat(seen, seen.who - first) for seen in scene.seen]
 
     return edited(scenes, edit)
 
@@ -246,6 +246,16 @@ def back_in_another_clip(m: Material) -> tuple[Scene, ...]:
     return m.ride([[one] if other is None else [one, other] for one, other in zip(zero, beside, strict=True)])
 
 
+def much_alike(m: Material, blackout: int) -> tuple[Scene, ...]:
+    """foreman beside turns, of all the clips' men those whom Face-ID tells apart worst, changing seats half-way."""
+    zero, one = (
+        [*faces, *faces[::-1]]
+        for faces in (m.alone(STRANGER, m.faces("foreman"), 0, 0), m.alone(OTHER_STRANGER, m.faces("turns"), 1, 1))
+    )
+    scenes = m.ride([[zero[i % len(zero)], one[i % len(one)]] for i in range(400)])
+    return seats_swapped(m, scenes, blackout, first=STRANGER)
+
+
 def all_cases(m: Material) -> list[Case]:
     """Every case of the benchmark."""
     minute, whole = m.scenes[: 60 * FPS], m.scenes
@@ -255,6 +265,8 @@ def all_cases(m: Material) -> list[Case]:
         Case("seats swapped half-way", seats_swapped(m, whole, 0)),
         Case("seats swapped in 0.5 s blackout", seats_swapped(m, whole, BLACKOUT)),
         Case("franck beside cap12, swapped", side_by_side(m, 500)),
+        Case("two much alike, swapped", much_alike(m, 0), frozenset({STRANGER, OTHER_STRANGER})),
+        Case("two much alike, swapped in blackout", much_alike(m, BLACKOUT), frozenset({STRANGER, OTHER_STRANGER})),
         Case("one leaves for 30 s", away(minute, 1, 15 * FPS, 30 * FPS)),
         Case("one is back after 70 s", away(whole, 0, 10 * FPS, 70 * FPS)),
         Case("back after 30 s in another clip", back_in_another_clip(m)),
