@@ -247,7 +247,7 @@ def back_in_another_clip(m: Material) -> tuple[Scene, ...]:
 
 
 def much_alike(m: Material, blackout: int) -> tuple[Scene, ...]:
-    """foreman beside turns, of all the clips' men those whom Face-ID tells apart worst, changing seats half-way."""
+    """foreman beside turns, two men much alike to Face-ID, changing seats half-way."""
     zero, one = (
         [*faces, *faces[::-1]]
         for faces in (m.alone(STRANGER, m.faces("foreman"), 0, 0), m.alone(OTHER_STRANGER, m.faces("turns"), 1, 1))
