@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from visualbase import Frame
 from vpx.sdk import Observation
 
+from vpx_vision_embed.embedder import _sessions
 from vpx_vision_embed.errors import WeightsError
 from vpx_vision_embed.models import BUNDLED
 from vpx_vision_embed.weights import locate
@@ -73,6 +75,13 @@ def model_with_external_data(location: str) -> bytes:
 class OnnxFiles:
     pooling: Callable[[int], bytes] = pooling_model
     external: Callable[[str], bytes] = model_with_external_data
+
+
+@pytest.fixture(autouse=True)
+def no_sessions_of_others() -> Iterator[None]:
+    """Tests of killed hosts leave shared sessions behind, as a killed process would take them along."""
+    with patch.dict(_sessions, clear=True):
+        yield
 
 
 @pytest.fixture
