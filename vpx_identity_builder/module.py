@@ -155,9 +155,11 @@ class IdentityBuilder(Module):
     @processing_step(name="build", description="Tracklets, persons, gates, novelty and the pool")
     def _add(self, run: Run, frame: Frame, t_ns: int, samples: tuple[FaceSample, ...]) -> None:
         output = self.settings.output
+        # The builder encodes when the next frame comes, and a host may have put that one into the same array by then.
+        image = frame.data.copy() if samples else frame.data
 
         def encode(box: IntBox) -> bytes:
-            return pixels.encode(frame.data, box, output.image_format, output.jpeg_quality)
+            return pixels.encode(image, box, output.image_format, output.jpeg_quality)
 
         run.builder.add(t_ns, samples, encode)
 

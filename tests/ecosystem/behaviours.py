@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from vpx.body_pose import PoseAnalyzer
 from vpx.face_detect import FaceDetectionAnalyzer
@@ -32,6 +33,9 @@ DIRECT = next(host for host in HOSTS if (host.name, host.era) == ("LiteRunner", 
 JPEG_PX = 3.0
 JPEG_COSINE = 0.08
 """Random textures are the worst that JPEG 95 can meet; on real faces it is about a tenth of this."""
+
+SAME_PICTURE = 3.0
+"""Grey levels: JPEG 95 changes the pictures of the clip by less, a frame later changes them by more."""
 
 
 def pipeline(output_dir: Path, script: Script | None = None, **settings: object) -> list[Module]:
@@ -100,6 +104,24 @@ def people_script() -> Script:
 
 def people_clip() -> Clip:
     return clip(3.0, (RIDER, FRIEND))
+
+
+def shows_the_right_frame(host: Host, folder: Path) -> str:
+    """Every image shows the frame that its metadata names, and not the one after it."""
+    frames = people_clip()
+    done = host.run(lambda: pipeline(folder, people_script(), image_format="png"), [frames])
+    result = done.module("identity_builder").finish()
+    pictures = {frame.t_src_ns: frame.data for frame in frames}
+    images = [image.candidate for person in result.persons for image in person.images]
+    wrong = sum(_difference(c.image, pictures[c.sample.t_ns], c.crop_box) > SAME_PICTURE for c in images)
+    return YES if images and wrong == 0 else f"{wrong} of {len(images)} do not"
+
+
+def _difference(image: bytes, picture: np.ndarray, box: tuple[int, int, int, int]) -> float:
+    """Mean difference in grey levels between an encoded crop and the picture it is to be from."""
+    crop = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
+    there = picture[box[1] : box[3], box[0] : box[2]]
+    return float(np.abs(crop.astype(float) - there).mean())
 
 
 def keeps_videos_apart(host: Host, folder: Path) -> str:
@@ -257,6 +279,7 @@ class Behaviour:
 BUILDER = (
     Behaviour(writes_sets, NOT_TOLD),
     Behaviour(chooses_the_same),
+    Behaviour(shows_the_right_frame),
     Behaviour(keeps_videos_apart),
     Behaviour(stands_missing_input),
     Behaviour(stands_a_bad_frame),

@@ -105,6 +105,8 @@ def _thread(host: Host) -> str:
 
 
 def _trip(host: Host) -> str:
+    if host.reuses_buffer:
+        return "as they are, all frames in one array"
     return "as JSON, frames as JPEG 95" if host.json else "as they are"
 
 

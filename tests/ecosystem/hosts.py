@@ -126,6 +126,8 @@ class Host:
     """Modules of one dependency level run at the same time, each in a thread of its own."""
     honours_policies: bool = False
     renumbers: bool = False
+    reuses_buffer: bool = False
+    """Every frame is written into one and the same array, as a camera loop does."""
     sees_result: bool = True
     """Whether the end of the video reaches the module."""
 
@@ -173,10 +175,14 @@ class Host:
             raise done.cleanup_errors[0]
 
     def _frames(self, done: HostRun, clip: Clip) -> list[dict[str, Any]]:
-        return [self._frame(done, self._as_sent(frame, index)) for index, frame in enumerate(clip)]
+        buffer = clip[0].data.copy() if self.reuses_buffer else None
+        return [self._frame(done, self._as_sent(frame, index, buffer)) for index, frame in enumerate(clip)]
 
-    def _as_sent(self, frame: Frame, index: int) -> Frame:
+    def _as_sent(self, frame: Frame, index: int, buffer: np.ndarray | None) -> Frame:
         sent = replace(frame, frame_id=index) if self.renumbers else frame
+        if buffer is not None:
+            buffer[:] = sent.data
+            sent = replace(sent, data=buffer)
         return shipped_frame(sent) if self.json else sent
 
     def _frame(self, done: HostRun, frame: Frame) -> dict[str, Any]:
@@ -236,6 +242,7 @@ HOSTS = (
         endings=("reset", "release"),
     ),
     Host("warm executor", "B", warmup=True, reset_before_each=True, endings=("reset", "release")),
+    Host("camera loop", "A/B", reuses_buffer=True, endings=("reset", "release")),
     Host("thread worker", "A/B", optional_deps=False, changing_threads=True, endings=("reset", "release")),
     Host("process worker", "A/B", json=True, endings=("cleanup",)),
     Host("process worker, killed", "A/B", json=True, endings=(), sees_result=False),
