@@ -122,6 +122,7 @@ def measures_of(candidate: Candidate) -> schema.Measures:
         area_share=number(measures.area_share),
         sharpness=number(measures.sharpness),
         brightness=number(measures.brightness),
+        crop_brightness=number(measures.crop_brightness),
         clipped_share=number(measures.clipped_share),
         alignment_error=number(measures.alignment_error),
         occlusion_ratio=number(sample.occlusion_ratio),

@@ -25,7 +25,8 @@ CONTRAST_FLOOR = 100.0
 MISFIT_PER_YAW_SQUARED = 1.2e-4
 """A turned head misfits the frontal template by about this much per squared degree: .09 at 22, .15-.19 at 37, .25-.32
 at 50 degrees over a base of .05, medians over four videos; what lies beyond is bad alignment."""
-SURROUND = 1.5
+CROP_SCALE = 2.4
+"""Side of the region whose light stands for the crop's, in face sizes."""
 SMALLEST_SCALE = 1e-3
 """Landmarks that would shrink the face more than this have fallen into one point: they tell nothing."""
 
@@ -109,7 +110,7 @@ def measure(
     if x2 - x1 < 2 or y2 - y1 < 2:
         return FaceMeasures(face_px, share, edge_margin=_edge_margin(bbox, width, height))
     aligned, misfit = align(image, landmarks, bbox)
-    sx1, sy1, sx2, sy2 = _surround((width, height), bbox, SURROUND)
+    sx1, sy1, sx2, sy2 = _surround((width, height), bbox, CROP_SCALE)
     around = cv2.cvtColor(image[sy1:sy2, sx1:sx2], cv2.COLOR_BGR2GRAY)
     face = around[y1 - sy1 : y2 - sy1, x1 - sx1 : x2 - sx1]
     clipped = float(np.mean((face >= 250) | (face <= 4)))
@@ -119,10 +120,11 @@ def measure(
         face_px,
         share,
         sharpness(aligned),
-        float(around.mean()),
+        float(face.mean()),
         clipped,
         misfit,
         _edge_margin(bbox, width, height),
+        float(around.mean()),
     )
 
 

@@ -129,6 +129,7 @@ class Measures(Document):
     area_share: float | None
     sharpness: float | None
     brightness: float | None
+    crop_brightness: float | None = None
     clipped_share: float | None
     alignment_error: float | None
     occlusion_ratio: float | None

@@ -24,8 +24,8 @@ SMILE_FROM = 0.3
 EYES_OPEN_FROM = 0.3
 HAPPY_FROM = 0.5
 
-OCCLUSION_BINS = ("none", "partial", "heavy")
-LIGHTING_BINS = ("normal", "dark", "overexposed")
+PARTIAL_OCCLUSION_FROM = 0.1
+HEAVY_OCCLUSION_ABOVE = 0.4
 
 
 def _bin_index(value: float, edges: tuple[float, ...]) -> int:
@@ -70,7 +70,9 @@ def occlusion_bin(ratio: float | None) -> str:
     """Occlusion bin: none < 0.1, partial to 0.4, heavy above."""
     if ratio is None:
         return UNKNOWN
-    return "none" if ratio < 0.1 else "partial" if ratio <= 0.4 else "heavy"
+    if ratio < PARTIAL_OCCLUSION_FROM:
+        return "none"
+    return "partial" if ratio <= HEAVY_OCCLUSION_ABOVE else "heavy"
 
 
 def lighting_bin(brightness: float | None, median_brightness: float | None, config: SelectionConfig) -> str:
@@ -96,7 +98,7 @@ def classify(sample: FaceSample, median_brightness: float | None, config: Select
         pitch=pitch_bin(sample.pose.pitch_deg),
         expression=expression_bin(sample.expression),
         occlusion=occlusion_bin(sample.occlusion_ratio),
-        lighting=lighting_bin(sample.measures.brightness, median_brightness, config),
+        lighting=lighting_bin(sample.measures.lighting_level, median_brightness, config),
     )
 
 

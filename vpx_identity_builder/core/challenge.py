@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .buckets import HEAVY_OCCLUSION_ABOVE
 from .config import SelectionConfig
 from .types import Buckets, FaceSample
 
@@ -19,7 +20,7 @@ CUES = {
 def condition_scores(sample: FaceSample, buckets: Buckets, config: SelectionConfig) -> dict[str, float]:
     """Condition → how far beyond its limit the face is (0 = just extreme); empty for an ordinary face."""
     yaw, pitch = sample.pose.yaw_deg, sample.pose.pitch_deg
-    brightness, occlusion = sample.measures.brightness, sample.occlusion_ratio
+    brightness, occlusion = sample.measures.lighting_level, sample.occlusion_ratio
     scores: dict[str, float] = {}
     if yaw is not None and abs(yaw) >= config.challenge_yaw_deg:
         scores["yaw_left" if yaw < 0 else "yaw_right"] = (abs(yaw) - config.challenge_yaw_deg) / 45
@@ -30,5 +31,5 @@ def condition_scores(sample: FaceSample, buckets: Buckets, config: SelectionConf
     if brightness is not None and buckets.lighting == "overexposed":
         scores["overexposed"] = (brightness - config.bright_level) / 60
     if occlusion is not None and buckets.occlusion == "heavy":
-        scores["occluded"] = occlusion - config.heavy_occlusion
+        scores["occluded"] = occlusion - HEAVY_OCCLUSION_ABOVE
     return scores

@@ -66,11 +66,10 @@ def loose_gate(sample: FaceSample, median_sharpness: float | None, config: GateC
 
 
 def challenge_gate(sample: FaceSample, config: GateConfig) -> GateResult:
-    """Gate of challenge images (§8): something can be seen, not rolled (§14), not cut by the frame."""
+    """Gate of challenge images: the blur floor (§8), and what spoils any image: roll (§14) and a cut face."""
     measures = sample.measures
     return GateResult(
         (
-            _at_least("face_px", measures.face_px, config.loose_face_px),
             _at_least("blur", measures.sharpness, config.sharpness_floor),
             _at_least("edge", measures.edge_margin, config.loose_edge_margin),
             _at_most("roll", _magnitude(sample.pose.roll_deg), config.loose_roll_deg),

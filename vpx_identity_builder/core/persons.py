@@ -113,7 +113,7 @@ def observed(
     `settled`: earlier sightings, doubted until now, that count with this one. `recognised`: Face-ID does not
     contradict.
     """
-    measures, sightings = sample.measures, 1 + settled
+    measures, sightings, level = sample.measures, 1 + settled, sample.measures.lighting_level
     size = min(1.0, max(0.0, measures.area_share) ** 0.5 / config.face_size_full)
     strict, others = person.strict, person.loose
     if sample.e_id is not None and trusted:
@@ -134,7 +134,7 @@ def observed(
         size_sum=person.size_sum + sightings * size,
         proximity_sum=person.proximity_sum + sightings * center_proximity(sample),
         sharpness=person.sharpness if measures.sharpness is None else person.sharpness.add(measures.sharpness),
-        brightness=person.brightness if measures.brightness is None else person.brightness.add(measures.brightness),
+        brightness=person.brightness if level is None else person.brightness.add(level),
         met=person.met,
         prototype=person.prototype,
     )

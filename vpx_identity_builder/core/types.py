@@ -58,6 +58,7 @@ class ExpressionSignals:
 class FaceMeasures:
     """What the pixels of one face say, measured on the face itself and not on the frame. None = not measurable.
 
+    `brightness` is the mean grey level (0..255) of the face box, `crop_brightness` that of a crop around it.
     `edge_margin`: distance of the face box to the nearest frame edge, in face sizes. `alignment_error`: misfit of the
     five landmarks in eye distances, beyond what the head's turn explains.
     """
@@ -69,6 +70,12 @@ class FaceMeasures:
     clipped_share: float | None = None
     alignment_error: float | None = None
     edge_margin: float | None = None
+    crop_brightness: float | None = None
+
+    @property
+    def lighting_level(self) -> float | None:
+        """What the lighting bin is told by (§5): the whole crop, or the face where only that was measured."""
+        return self.brightness if self.crop_brightness is None else self.crop_brightness
 
 
 @dataclass(frozen=True, slots=True, eq=False)
