@@ -20,7 +20,7 @@ from .pitch_sign import PitchEvidence
 from .settings import Settings
 
 RENUMBERED_BY = 1.5
-"""Frame numbers further than this from time times frame rate count sampled frames, not source frames."""
+"""Frames: a number further than this from time times frame rate does not count frames at that rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,8 @@ class Run:
     builder: IdentitySetBuilder = field(init=False)
     stop_reason: StopReason | None = None
     first_frame: str | None = None
+    frames_given: int = 0
+    counts_frames: bool = True
     names: ModelNames = field(default_factory=ModelNames)
     pitch: PitchEvidence = field(default_factory=PitchEvidence)
 
@@ -122,12 +124,18 @@ class Run:
         return known if model.scale is None else self.settings.overrides.novelty(model.scale)
 
     def frame_idx(self, frame_id: int, t_ns: int) -> int:
-        """Source frame number: the host's, unless it evidently counts sampled frames and the frame rate is known."""
-        rate = self.source.source_fps
-        if rate is None or rate <= 0:
+        """Source frame number: the host's, unless it evidently counts the frames it gives; then the time tells.
+
+        It does so where the numbers have been 0, 1, 2, … although a lower rate than the source's was asked for, and the
+        times keep to that rate. Otherwise the host knows better than the clock: the rate of a video may vary.
+        """
+        given, fps, rate = self.frames_given, self.source.fps, self.source.source_fps
+        self.frames_given += 1
+        self.counts_frames = self.counts_frames and frame_id == given
+        if not self.counts_frames or fps is None or rate is None or not 0 < fps < rate:
             return frame_id
-        expected = t_ns * rate / 1e9
-        return frame_id if abs(frame_id - expected) <= RENUMBERED_BY else round(expected)
+        expected, keeps_rate = t_ns * rate / 1e9, abs(t_ns * fps / 1e9 - given) <= RENUMBERED_BY
+        return round(expected) if keeps_rate and abs(frame_id - expected) > RENUMBERED_BY else frame_id
 
     def content_sha256(self) -> str:
         """Fingerprint of the source: its bytes, or its first frame where no file is known."""
