@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,8 +103,7 @@ def build_one(source: Path, asked: Request) -> Outcome:
         module = IdentityBuilder(_settings_for(source, asked))
         code = _run(module, source, asked)
     except KeyboardInterrupt:
-        kept = module is not None and module.output_path is not None
-        say(f"{source}: interrupted; {'what was seen so far is published' if kept else 'nothing is published'}")
+        _say_interrupted(source, module)
         code = INTERRUPTED
     except Exception as error:  # noqa: BLE001 - one input's failure, whatever it is, must not cost the other inputs
         text = explain(error)
@@ -124,25 +124,39 @@ def _settings_for(source: Path, asked: Request) -> dict[str, object]:
 
 
 def _run(module: IdentityBuilder, source: Path, asked: Request) -> int:
+    _require_runner()
+    from vpx.runner.guard import stop_on_signals
+
     with _progress(source, asked) as on_frame:
-        ended = _runner(module, asked, on_frame).run(source, fps=asked.fps, max_frames=asked.max_frames)
+        runner = _runner(module, asked, on_frame)
+        with stop_on_signals(runner.stop):
+            ended = runner.run(source, fps=asked.fps, max_frames=asked.max_frames)
     module.finish()
     for text in ended.cleanup_errors:
         say(f"{source}: {text}")
+    if ended.stop_reason == "interrupted":
+        _say_interrupted(source, module)
+        return INTERRUPTED
     if module.result is None:
         say(f"{source}: no frame could be read")
         return UNREADABLE
-    if ended.stop_reason == "interrupted":
-        return INTERRUPTED
     return INTERNAL if ended.cleanup_errors else 0
 
 
-def _runner(module: IdentityBuilder, asked: Request, on_frame: OnFrame) -> LiteRunner:
-    try:
-        from vpx.runner import LiteRunner
-    except ImportError as error:
+def _say_interrupted(source: Path, module: IdentityBuilder | None) -> None:
+    kept = module is not None and module.output_path is not None
+    say(f"{source}: interrupted; {'what was seen so far is published' if kept else 'nothing is published'}")
+
+
+def _require_runner() -> None:
+    if find_spec("vpx.runner") is None:
         problem = SettingProblem("vpx-runner", "missing", "must be installed for this command", "installation")
-        raise SettingsError([problem]) from error
+        raise SettingsError([problem])
+
+
+def _runner(module: IdentityBuilder, asked: Request, on_frame: OnFrame) -> LiteRunner:
+    from vpx.runner import LiteRunner
+
     return LiteRunner([module], on_frame=on_frame, settings=asked.others, include_optional=True)
 
 

@@ -1,0 +1,97 @@
+"""`identity-builder build` and signals, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+
+from tests.ecosystem.upstream import RIDER, picture
+
+ROOT = Path(__file__).parents[3]
+PHOTOS = 200
+SCRIPT = """
+import sys, time
+from tests.ecosystem.upstream import FakeDetect, FakeExpression, FakeVision
+from vpx.runner import LiteRunner
+from vpx.sdk import Module
+from vpx_identity_builder.cli import main
+from vpx_identity_builder.commands import build
+
+class Slow(Module):
+    name = "slow"
+
+    def process(self, frame, deps=None):
+        time.sleep(0.05)
+        if frame.frame_id == 9:
+            print("working", flush=True)
+
+    def end_run(self, reason):
+        if "stubborn" in sys.argv[-1]:
+            print("ending", flush=True)
+            time.sleep(20)
+
+def runner(module, asked, on_frame):
+    return LiteRunner([FakeDetect(), FakeExpression(), FakeVision(), Slow(), module], on_frame=on_frame)
+
+build._runner = runner
+main()
+"""
+
+
+def started(folder: Path, output: Path) -> subprocess.Popen[str]:
+    folder.mkdir()
+    for index in range(PHOTOS):
+        cv2.imwrite(str(folder / f"{index}.png"), picture((RIDER,), index * 10**9))
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, "build", "-o", str(output), str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def document(output: Path, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((output / name / "identity_builder" / "result.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_publishes_what_was_seen(tmp_path: Path, number: signal.Signals) -> None:
+    process = started(tmp_path / "ride", tmp_path / "out")
+    assert said(process) == "working\n"
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    result = document(tmp_path / "out", "ride")
+    assert result["stop_reason"] == "interrupted"
+    assert len(result["persons"]) == 1
+    assert 9 <= result["video"]["frames"] < PHOTOS
+    assert f"error: {tmp_path / 'ride'}: interrupted; what was seen so far is published\n" in err
+    assert str(tmp_path / "out" / "ride" / "identity_builder") in out
+    assert "Traceback" not in err
+
+
+def test_the_second_signal_ends_at_once(tmp_path: Path) -> None:
+    process = started(tmp_path / "stubborn", tmp_path / "out")
+    assert said(process) == "working\n"
+    process.send_signal(signal.SIGTERM)
+    assert said(process) == "ending\n"
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=15)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
