@@ -154,8 +154,8 @@ def prototype(faces: Sequence[Face]) -> Rows:
     """The medoid that the builder would hold: of trusted faces, of all where there are too few."""
     trusted = [face for face in faces if face.trusted]
     reservoir = Reservoir(CONFIG.tracks.reservoir_size)
-    for face in trusted if len(trusted) >= CONFIG.persons.prototype_min_strict else faces:
-        reservoir = reservoir.add(face.e_id)
+    for index, face in enumerate(trusted if len(trusted) >= CONFIG.persons.prototype_min_strict else faces):
+        reservoir = reservoir.add(face.e_id, index)
     return medoid(reservoir.matrix())
 
 

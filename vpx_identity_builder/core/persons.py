@@ -13,34 +13,17 @@ from dataclasses import dataclass, field, replace
 from .config import FaceIdModel, PersonConfig
 from .geometry import centre
 from .prototype import Reservoir, medoid_index
+from .thinned import Thinned
 from .types import FaceSample, Vector
 
 MEDIAN_SAMPLES = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread(Thinned[float]):
     """A bounded, evenly thinned sample of one measure, for its median."""
 
-    values: tuple[float, ...] = ()
-    stride: int = 1
-    offered: int = 0
-
-    def add(self, value: float) -> Spread:
-        """With one more value offered."""
-        values, stride = self.values, self.stride
-        if self.offered % stride == 0:
-            values = (*values, value)
-            if len(values) > MEDIAN_SAMPLES:
-                values, stride = values[::2], stride * 2
-        return Spread(values, stride, self.offered + 1)
-
-    def merged(self, other: Spread) -> Spread:
-        """Both together, thinned."""
-        values, stride = tuple(sorted((*self.values, *other.values))), max(self.stride, other.stride)
-        while len(values) > MEDIAN_SAMPLES:
-            values, stride = values[::2], stride * 2
-        return Spread(values, stride, self.offered + other.offered)
+    capacity: int = MEDIAN_SAMPLES
 
     @property
     def median(self) -> float | None:
@@ -117,11 +100,11 @@ def observed(
     size = min(1.0, max(0.0, measures.area_share) ** 0.5 / config.face_size_full)
     strict, others = person.strict, person.loose
     if sample.e_id is not None and trusted:
-        strict = strict.add(sample.e_id)
+        strict = strict.add(sample.e_id, t_ns)
     elif sample.e_id is not None and loose:
-        others = others.add(sample.e_id)
-    changed = strict.vectors is not person.strict.vectors or (
-        others.vectors is not person.loose.vectors and len(strict) < config.prototype_min_strict
+        others = others.add(sample.e_id, t_ns)
+    changed = strict.values is not person.strict.values or (
+        others.values is not person.loose.values and len(strict) < config.prototype_min_strict
     )
     grown = Person(
         number=person.number,
@@ -133,8 +116,8 @@ def observed(
         recognised=person.recognised + sightings * recognised,
         size_sum=person.size_sum + sightings * size,
         proximity_sum=person.proximity_sum + sightings * center_proximity(sample),
-        sharpness=person.sharpness if measures.sharpness is None else person.sharpness.add(measures.sharpness),
-        brightness=person.brightness if level is None else person.brightness.add(level),
+        sharpness=person.sharpness if measures.sharpness is None else person.sharpness.add(measures.sharpness, t_ns),
+        brightness=person.brightness if level is None else person.brightness.add(level, t_ns),
         met=person.met,
         prototype=person.prototype,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from .thinned import Thinned
 from .types import FaceSample, Vector
 
 Matrix = NDArray[np.float32]
@@ -53,38 +54,9 @@ def medoid(vectors: Matrix) -> Vector:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reservoir:
-    """At most `capacity` embeddings spread evenly over everything offered: every `stride`-th one.
-
-    When full, every second is dropped and the stride doubles, so that a long video is represented from its first to its
-    last minute. Deterministic.
-    """
-
-    capacity: int
-    vectors: tuple[Vector, ...] = ()
-    stride: int = 1
-    offered: int = 0
-
-    def add(self, vector: Vector) -> Reservoir:
-        """The reservoir after one more embedding was offered."""
-        vectors, stride = self.vectors, self.stride
-        if self.offered % stride == 0:
-            vectors = (*vectors, vector)
-            if len(vectors) > self.capacity:
-                vectors, stride = vectors[::2], stride * 2
-        return Reservoir(self.capacity, vectors, stride, self.offered + 1)
-
-    def merged(self, other: Reservoir) -> Reservoir:
-        """Both together, thinned to the capacity."""
-        vectors = sorted((*self.vectors, *other.vectors), key=lambda v: v.tobytes())
-        stride = max(self.stride, other.stride)
-        while len(vectors) > self.capacity:
-            vectors, stride = vectors[::2], stride * 2
-        return Reservoir(self.capacity, tuple(vectors), stride, self.offered + other.offered)
+class Reservoir(Thinned[Vector]):
+    """Embeddings spread evenly over everything offered: a long video counts from its first to its last minute."""
 
     def matrix(self) -> Matrix:
         """`(n, d)` float32, unit rows."""
-        return np.stack(self.vectors)
-
-    def __len__(self) -> int:
-        return len(self.vectors)
+        return np.stack(self.values)

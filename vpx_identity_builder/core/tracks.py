@@ -213,8 +213,8 @@ def _learned(tracklet: Tracklet, e_id: Vector, trusted: bool) -> Tracklet:
     """The tracklet after a face that belongs to it: nothing is suspected or held any more."""
     reservoir, reference, latest = tracklet.trusted, tracklet.reference, tracklet.provisional
     if trusted:
-        reservoir, latest = reservoir.add(e_id), ()
-        if reservoir.vectors is not tracklet.trusted.vectors:
+        reservoir, latest = reservoir.add(e_id, tracklet.clock_ns), ()
+        if reservoir.values is not tracklet.trusted.values:
             reference = medoid(reservoir.matrix())
     elif reference is None:
         latest = (*latest, e_id)[-PROVISIONAL_SIZE:]

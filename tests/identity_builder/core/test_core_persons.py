@@ -156,13 +156,30 @@ def test_medians_are_exact_while_short_and_bounded_when_long() -> None:
     values = [float(v) for v in np.random.default_rng(1).normal(100, 10, 5000)]
     spread = Spread()
     for count, value in enumerate(values, 1):
-        spread = spread.add(value)
+        spread = spread.add(value, count)
         if count in (1, 2, 7, MEDIAN_SAMPLES):
             assert spread.median == pytest.approx(float(np.median(values[:count])))
     assert len(spread.values) <= MEDIAN_SAMPLES
     assert spread.median == pytest.approx(float(np.median(values)), abs=3)
     assert Spread().median is None
     assert len(spread.merged(spread).values) <= MEDIAN_SAMPLES
+
+
+def test_short_blurred_sightings_do_not_move_the_median_of_a_long_one() -> None:
+    """A sixth of all frames, joined in forty pieces."""
+    spread = spread_of([200.0 + i % 7 for i in range(2000)], 0)
+    for k in range(40):
+        spread = spread.merged(spread_of([60.0] * 10, 2000 + 10 * k))
+    assert spread.offered == 2400
+    assert spread.median == pytest.approx(202.5, abs=1.0)
+    assert 0.5 * 400 / 2400 <= np.mean(np.array(spread.values) == 60.0) <= 2 * 400 / 2400
+
+
+def spread_of(values: list[float], start: int) -> Spread:
+    spread = Spread()
+    for index, value in enumerate(values):
+        spread = spread.add(value, start + index)
+    return spread
 
 
 def test_the_least_seen_are_forgotten_and_leave_no_trace() -> None:

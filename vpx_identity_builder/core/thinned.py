@@ -1,0 +1,78 @@
+"""A bounded sample of everything offered, evenly spread from the first to the last moment. Deterministic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, Self, TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+ROTATION = 2_654_435_769
+"""2**32 divided by the golden ratio: multiples of it modulo 2**32 favour no place."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Thinned(Generic[T]):
+    """Every `stride`-th value offered, at most `capacity` (3 or more), with its time, in order of arrival.
+
+    When full, every second is dropped and the stride doubles. Two samples merge so that each counts by how much it was
+    offered, however many values it still holds, and so that it does not matter which of them is asked.
+    """
+
+    capacity: int
+    times_ns: tuple[int, ...] = ()
+    values: tuple[T, ...] = ()
+    stride: int = 1
+    offered: int = 0
+
+    def add(self, value: T, t_ns: int) -> Self:
+        """With one more value offered."""
+        times, values, stride = self.times_ns, self.values, self.stride
+        if self.offered % stride == 0:
+            times, values = (*times, t_ns), (*values, value)
+            if len(values) > self.capacity:
+                times, values, stride = times[::2], values[::2], stride * 2
+        return type(self)(self.capacity, times, values, stride, self.offered + 1)
+
+    def merged(self, other: Self) -> Self:
+        """Both together in order of time, thinned to one stride."""
+        if not other.values:
+            return self
+        if not self.values:
+            return other
+        ones, others = len(self.values), len(other.values)
+        weighted = [
+            *((*item, self.offered * others) for item in zip(self.times_ns, self.values, strict=True)),
+            *((*item, other.offered * ones) for item in zip(other.times_ns, other.values, strict=True)),
+        ]
+        weighted.sort(key=lambda item: (item[0], self.tie_break(item[1]), item[2]))
+        weights, offered = [weight for _, _, weight in weighted], self.offered + other.offered
+        stride = max(self.stride, other.stride)
+        chosen = _evenly(weights, stride * ones * others, offered)
+        while len(chosen) > self.capacity:
+            stride *= 2
+            chosen = _evenly(weights, stride * ones * others, offered)
+        times, values = tuple(weighted[k][0] for k in chosen), tuple(weighted[k][1] for k in chosen)
+        return type(self)(self.capacity, times, values, stride, offered)
+
+    def tie_break(self, value: T) -> bytes:
+        """What orders values of the same moment."""
+        return np.asarray(value).tobytes()
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def _evenly(weights: list[int], spacing: int, turn: int) -> list[int]:
+    """Indices of the values that marks `spacing` apart fall on, when the values lie side by side, each as wide as its
+    weight. The first mark moves with `turn`, so that many small samples merged one after another get their share."""
+    mark = ((turn * ROTATION) % 2**32 * spacing) >> 32
+    chosen, end = [], 0
+    for index, weight in enumerate(weights):
+        end += weight
+        if mark < end:
+            chosen.append(index)
+            mark += -(-(end - mark) // spacing) * spacing
+    return chosen
