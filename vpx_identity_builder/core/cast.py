@@ -81,7 +81,8 @@ def join_all(cast: Cast, model: FaceIdModel, cfg: Config, *, only_strict: bool =
     while found := join_next([p for p in cast.people() if len(p.strict) >= minimum], model):
         people, one, gone = joined(cast.people(), *found, cfg.persons)
         kept, lost = cast.riders[one.number], cast.riders[gone]
-        recent = (*lost.recent_novelty, *kept.recent_novelty)[-cfg.stop.novelty_window :]
+        earlier, later = sorted((kept, lost), key=lambda rider: (rider.person.last_t_ns, rider.person.number))
+        recent = (*earlier.recent_novelty, *later.recent_novelty)[-cfg.stop.novelty_window :]
         gallery = kept.gallery.merged(lost.gallery)
         union = replace(kept, person=one, recent_novelty=recent, gallery=gallery)
         union = union.with_pool(pools.merged(kept.pool, lost.pool))

@@ -83,6 +83,14 @@ def test_a_late_reappearance_joins_and_adds_up() -> None:
     assert one.size_sum == pytest.approx(early.size_sum + late.size_sum)
 
 
+def test_the_latest_novelty_of_either_is_recent_after_a_join() -> None:
+    world, window = World(ARCFACE), CONFIG.stop.novelty_window
+    early, late = cast_of(person(world, 0, 0, 0), person(world, 9, 0, 100)).riders.values()
+    cast = Cast({0: replace(early, recent_novelty=(0.9,) * window), 9: replace(late, recent_novelty=(0.1,) * window)})
+    (one,) = join_all(cast, model_of(ARCFACE), CONFIG)[0].riders.values()
+    assert one.recent_novelty == (0.1,) * window
+
+
 def test_while_a_video_runs_only_strict_prototypes_join() -> None:
     world = World(DLIB)
     loose = person(world, 1, 0, 50, trusted=False)
