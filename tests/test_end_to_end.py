@@ -127,7 +127,7 @@ def test_a_cut_off_file_gives_what_it_holds_and_says_so(tmp_path: Path) -> None:
     done = command("identity-builder", "build", path, "-o", tmp_path / "out", "--fps", 3)
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "out" / "cut" / "identity_builder" / "result.json").read_text())
-    assert result["faults"] == {"source_truncated": 1}
+    assert result["faults"] == {"source_truncated": 1, "source_unreadable_part": 1}
     assert "cut off" in done.stderr
 
 

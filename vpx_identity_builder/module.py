@@ -106,6 +106,11 @@ class IdentityBuilder(Module):
         """Hear from the runner which video comes next; optional."""
         self._source = SourceInfo.from_host(info)
 
+    def source_errors(self, count: int) -> None:
+        """Hear from the runner how many parts of the source could not be read; optional."""
+        if self._run is not None:
+            self._run.builder.faults["source_unreadable_part"] += count
+
     def end_run(self, reason: str) -> None:
         """Hear from the runner why the run ended; optional."""
         if self._run is not None:

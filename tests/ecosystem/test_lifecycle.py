@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from visualbase import Frame
+from vpx.runner import LiteRunner
 
 from vpx_identity_builder import IdentityBuilder
 from vpx_identity_builder.core.types import RunResult
@@ -235,3 +237,16 @@ def test_a_short_ride_asks_for_no_stop(tmp_path: Path) -> None:
     done = DIRECT.run(lambda: pipeline(tmp_path), [clip(1.0)])
     assert done.signals("identity_builder")[-1]["should_stop"] is False
     assert done.module("identity_builder").result.persons[0].frames_seen == 10
+
+
+def test_photos_that_cannot_be_read_are_counted_and_the_others_used(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for index, frame in enumerate(clip(1.0)):
+        cv2.imwrite(str(photos / f"{index}.png"), frame.data)
+    (photos / "4.png").write_bytes(b"not an image")
+    modules = pipeline(tmp_path / "out")
+    assert LiteRunner(modules).run(photos).frame_count == 9
+    written = document(tmp_path / "out")
+    assert (written["faults"], written["stop_reason"]) == ({"source_unreadable_part": 1}, "end_of_video")
+    assert len(written["persons"]) == 1

@@ -61,18 +61,38 @@ def test_exif_orientation_is_applied(tmp_path, orientation, size, bright):
     assert max(halves, key=lambda half: halves[half].mean()) == bright
 
 
-def test_an_unreadable_image_is_named_and_the_rest_can_be_read(tmp_path):
+def test_an_unreadable_image_among_several_is_named_counted_and_passed_over(tmp_path, caplog):
     write(tmp_path / "1.png", 10)
     (tmp_path / "2.png").write_bytes(b"not an image")
     (tmp_path / "3.png").write_bytes(b"")
     write(tmp_path / "4.png", 40)
     with ImageSource(tmp_path) as source:
-        source.read()
-        for name in ("2.png", "3.png"):
-            with pytest.raises(SourceUnreadable, match=name) as caught:
-                source.read()
-            assert caught.value.path.name == name
+        assert [(frame.frame_id, round(frame.data.mean())) for frame in source] == [(0, 10), (3, 40)]
+        source.seek(SECOND_NS)
         assert source.read().frame_id == 3
+        assert source.read() is None
+    assert source.error_count == 2
+    texts = [record.getMessage() for record in caplog.records]
+    assert [name in text for name, text in zip(("2.png", "3.png", "2.png", "3.png"), texts, strict=True)] == [True] * 4
+    source.open()
+    assert source.error_count == 0
+
+
+def test_the_first_image_may_be_unreadable(tmp_path):
+    (tmp_path / "1.png").write_bytes(b"not an image")
+    write(tmp_path / "2.png", 20)
+    with ImageSource(tmp_path) as source:
+        assert (source.width, source.height, source.read().frame_id) == (40, 30, 1)
+
+
+def test_images_of_which_none_can_be_read_are_refused(tmp_path):
+    for name in ("1.png", "2.png"):
+        (tmp_path / name).write_bytes(b"not an image")
+    with ImageSource(tmp_path) as source, pytest.raises(SourceUnreadable, match="none of its 2 images") as caught:
+        source.read()
+    assert caught.value.path == tmp_path
+    with ImageSource(tmp_path / "1.png") as source, pytest.raises(SourceUnreadable, match=r"1\.png: is not a readable"):
+        source.read()
 
 
 def test_grey_and_transparent_images_become_bgr(tmp_path):

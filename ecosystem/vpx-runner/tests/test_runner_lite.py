@@ -177,11 +177,11 @@ def test_a_bad_source_is_known_before_any_model_is_loaded(tmp_path):
     assert module.calls == []
 
 
-def test_an_unreadable_image_in_a_folder_ends_the_run_by_name(tmp_path):
-    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((4, 4, 3), np.uint8))
-    (tmp_path / "2.png").write_bytes(b"no")
+def test_a_folder_of_unreadable_images_ends_the_run_by_name(tmp_path):
+    for name in ("1.png", "2.png"):
+        (tmp_path / name).write_bytes(b"no")
     module = Telling()
-    with pytest.raises(SourceError, match=r"2\.png"):
+    with pytest.raises(SourceError, match=tmp_path.name):
         LiteRunner([module]).run(tmp_path)
     assert module.calls[-3] == "end_run failed"
 
@@ -317,3 +317,22 @@ def test_a_source_that_is_cut_off_is_said_to_be():
     module = Telling("run.telling")
     assert LiteRunner([module]).run(CutOff()).stop_reason == "truncated"
     assert "end_run truncated" in module.calls
+
+
+def test_what_could_not_be_read_is_told_before_the_end(tmp_path):
+    class Counting(Telling):
+        def source_errors(self, count):
+            self.calls.append(f"source_errors {count}")
+
+    for index in range(5):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((8, 8, 3), index, np.uint8))
+    (tmp_path / "2.png").write_bytes(b"not an image")
+    module, quiet = Counting("run.counting"), Telling("run.telling")
+    result = LiteRunner([module, quiet]).run(tmp_path)
+    assert (result.frame_count, result.source_errors, result.stop_reason) == (4, 1, "end_of_video")
+    ending = [call for call in module.calls if call.split()[0] in ("source_errors", "end_run", "cleanup")]
+    assert ending == ["source_errors 1", "end_run end_of_video", "cleanup"]
+    assert result.cleanup_errors == []
+    whole = Counting("run.counting")
+    LiteRunner([whole]).run(make_frames(2))
+    assert not any(call.startswith("source_errors") for call in whole.calls)

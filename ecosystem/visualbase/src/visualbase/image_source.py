@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from pathlib import Path
@@ -15,6 +16,8 @@ from visualbase.errors import SourceError, SourceNotFound, SourceUnreadable
 from visualbase.frame import Frame
 from visualbase.sampling import SECOND_NS
 
+_log = logging.getLogger(__name__)
+
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
@@ -22,14 +25,17 @@ class ImageSource(BaseSource):
     """One image or the images of a folder (not of its subfolders) in natural name order, one second apart.
 
     Pictures are turned upright by their EXIF orientation, transparency is dropped, of an animation the first picture is
-    taken. Hidden files and other suffixes are left out of a folder. An unreadable image raises ``SourceUnreadable``
-    with its path from ``retrieve`` and ``read``; reading may go on after it.
+    taken. Hidden files and other suffixes are left out of a folder. An unreadable image among several is passed over
+    with a warning and counted in ``error_count``; its number and its second stay free. ``grab`` and ``read`` raise
+    ``SourceUnreadable`` where no image can be read.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
         self._files: list[Path] = []
         self._position = -1
+        self._picture: NDArray[np.uint8] | None = None
+        self._unreadable: set[Path] = set()
 
     @property
     def path(self) -> Path:
@@ -43,17 +49,17 @@ class ImageSource(BaseSource):
 
     @property
     def width(self) -> int:
-        """Width of the first image in pixels."""
-        return int(_read_image(self._listed()[0]).shape[1])
+        """Width of the first readable image in pixels."""
+        return self._first_frame().width
 
     @property
     def height(self) -> int:
-        """Height of the first image in pixels."""
-        return int(_read_image(self._listed()[0]).shape[0])
+        """Height of the first readable image in pixels."""
+        return self._first_frame().height
 
     @property
     def frame_count(self) -> int:
-        """Number of images."""
+        """Number of images, readable or not."""
         return len(self._listed())
 
     @property
@@ -67,39 +73,69 @@ class ImageSource(BaseSource):
         return 1
 
     @property
+    def error_count(self) -> int:
+        """Images that could not be read so far."""
+        return len(self._unreadable)
+
+    @property
     def current_path(self) -> Path | None:
         """The file of the current frame, or None before the first and after the last."""
         return self._files[self._position] if 0 <= self._position < len(self._files) else None
 
     def open(self) -> None:
         """List the images. Raises ``SourceNotFound``, or ``SourceUnreadable`` for a folder without images."""
-        self._files = self._list_files()
-        self._position = -1
+        self.close()
+        self._files, self._unreadable = self._list_files(), set()
 
     def grab(self) -> int | None:
-        """Move to the next image; its time in ns, or None at the end."""
+        """Move to the next readable image; its time in ns, or None at the end."""
         if not self._files:
             raise SourceError(self._path, "the source is not open")
-        self._position = min(self._position + 1, len(self._files))
-        return None if self._position == len(self._files) else self._position * SECOND_NS
+        self._picture = None
+        while self._picture is None and self._position < len(self._files):
+            self._position += 1
+            self._picture = self._read_current()
+        return None if self._picture is None else self._position * SECOND_NS
 
     def retrieve(self) -> Frame:
         """The image that ``grab`` moved to."""
-        current = self.current_path
-        if current is None:
+        if self._picture is None:
             raise SourceError(self._path, "there is no current image; grab() one first")
-        return Frame.from_array(_read_image(current), self._position, self._position * SECOND_NS)
+        return Frame.from_array(self._picture, self._position, self._position * SECOND_NS)
 
     def seek(self, t_ns: int) -> None:
         """Go to the first image at or after a time."""
         if not self._files:
             raise SourceError(self._path, "the source is not open")
         self._position = min(max(0, -(-t_ns // SECOND_NS)), len(self._files)) - 1
+        self._picture = None
 
     def close(self) -> None:
-        """Forget the list of images."""
+        """Forget the list of images; ``error_count`` stays."""
         self._files = []
         self._position = -1
+        self._picture = None
+
+    def _read_current(self) -> NDArray[np.uint8] | None:
+        """The picture of the current file; None at the end, and where it cannot be read but others may be."""
+        current = self.current_path
+        if current is None:
+            return None
+        try:
+            return _read_image(current)
+        except SourceUnreadable as error:
+            self._unreadable.add(current)
+            if len(self._files) == 1:
+                raise
+            _log.warning("%s; it is left out", error)
+        if len(self._unreadable) == len(self._files):
+            raise SourceUnreadable(self._path, f"none of its {len(self._files)} images can be read")
+        return None
+
+    def _first_frame(self) -> Frame:
+        with ImageSource(self._path) as probe:
+            probe.grab()
+            return probe.retrieve()
 
     def _listed(self) -> list[Path]:
         return self._files or self._list_files()

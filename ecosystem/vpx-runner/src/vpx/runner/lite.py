@@ -29,14 +29,16 @@ class RunResult:
 
     ``frames`` holds one dict name → Observation per frame if observations were kept, else nothing. ``stop_reason`` is
     ``end_of_video`` (also when ``max_frames`` was reached), ``truncated`` (the file is cut off), ``stopped`` (a module
-    signalled ``should_stop``) or ``interrupted``. ``cleanup_errors`` has one text per failed ``end_run`` or
-    ``cleanup``. ``module_seconds`` is the time each module spent in ``process``.
+    signalled ``should_stop``) or ``interrupted``. ``source_errors`` counts parts of the source that could not be read.
+    ``cleanup_errors`` has one text per failed ``end_run`` or ``cleanup``. ``module_seconds`` is the time each module
+    spent in ``process``.
     """
 
     frames: list[dict[str, Observation]] = field(default_factory=list)
     frame_count: int = 0
     module_names: list[str] = field(default_factory=list)
     stop_reason: str = "failed"
+    source_errors: int = 0
     cleanup_errors: list[str] = field(default_factory=list)
     seconds: float = 0.0
     observation_count: int = 0
@@ -134,6 +136,8 @@ class LiteRunner:
         except KeyboardInterrupt:
             result.stop_reason = "interrupted"
             raise
+        finally:
+            result.source_errors = stream.error_count
 
     def _run_info(self, stream: FrameStream, fps: float | None) -> dict[str, object]:
         return {
@@ -201,13 +205,16 @@ def _deps_of(module: Module, produced: Mapping[str, Observation]) -> dict[str, O
 
 
 def _end_module(module: Module, result: RunResult) -> None:
-    """Tell a module why the run ends and clean it up; failures are collected, so that every module gets its turn."""
-    end_run = getattr(module, "end_run", None)
-    if end_run is not None:
+    """Tell a module how the run went and clean it up; failures are collected, so that every module gets its turn."""
+    said = {"source_errors": result.source_errors or None, "end_run": result.stop_reason}
+    for where, value in said.items():
+        method = getattr(module, where, None)
+        if method is None or value is None:
+            continue
         try:
-            end_run(result.stop_reason)
+            method(value)
         except Exception as error:  # noqa: BLE001 - foreign code at the end of a run must not stop the others' cleanup
-            _collect(result, module.name, "end_run", error)
+            _collect(result, module.name, where, error)
     try:
         module.cleanup()
     except Exception as error:  # noqa: BLE001 - as above

@@ -46,6 +46,12 @@ class FrameStream:
         return getattr(self.source, "truncated", False) is True
 
     @property
+    def error_count(self) -> int:
+        """Parts of the source that could not be read so far: images of a folder, packets of a damaged video."""
+        count = getattr(self.source, "error_count", 0)
+        return count if isinstance(count, int) else 0
+
+    @property
     def video_id(self) -> str | None:
         """The file's name without suffix, or the folder's name."""
         if self.path is None:
