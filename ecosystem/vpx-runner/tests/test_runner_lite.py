@@ -330,8 +330,8 @@ def test_what_could_not_be_read_is_told_before_the_end(tmp_path):
     module, quiet = Counting("run.counting"), Telling("run.telling")
     result = LiteRunner([module, quiet]).run(tmp_path)
     assert (result.frame_count, result.source_errors, result.stop_reason) == (4, 1, "end_of_video")
-    ending = [call for call in module.calls if call.split()[0] in ("source_errors", "end_run", "cleanup")]
-    assert ending == ["source_errors 1", "end_run end_of_video", "cleanup"]
+    ending = [call for call in module.calls if call.split()[0] in ("source_errors", "end_run", "release")]
+    assert ending == ["source_errors 1", "end_run end_of_video", "release"]
     assert result.cleanup_errors == []
     whole = Counting("run.counting")
     LiteRunner([whole]).run(make_frames(2))
