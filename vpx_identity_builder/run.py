@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from .builder import IdentitySetBuilder
-from .core.config import FACE_ID_MODELS, FaceIdModel, NoveltyScale
+from .core.config import FACE_ID_MODELS, UNCALIBRATED_NOVELTY, FaceIdModel, NoveltyScale
 from .core.types import FaceSample, ModelNames, RunResult, StopReason
 from .documents import RunContext
+from .errors import InputError
 from .names import content_hash, frame_hash, unnamed_video_id, video_id_from_stem
 from .observations import InputRules, Translation, VisionModel
 from .pitch_sign import PitchEvidence
@@ -68,7 +70,8 @@ class Run:
     pitch: PitchEvidence = field(default_factory=PitchEvidence)
 
     def __post_init__(self) -> None:
-        self.builder = IdentitySetBuilder(self.settings.config, face_id_rows(self.settings))
+        scale = self.settings.overrides.novelty(UNCALIBRATED_NOVELTY)
+        self.builder = IdentitySetBuilder(self.settings.config, face_id_rows(self.settings), scale, scale)
 
     @property
     def rules(self) -> InputRules:
@@ -84,11 +87,12 @@ class Run:
 
         Returns the samples to use: without embeddings of another vision model than the run's, which cannot be compared.
         """
-        if self.first_frame is None and self.source.path is None:
+        if self.first_frame is None:
             self.first_frame = frame_hash(np.ascontiguousarray(image).tobytes(), t_ns)
         face, body = translation.vision_face, translation.vision_body
         scales = self.builder.scales
-        face_scale, body_scale = self._scale(face, scales.face), self._scale(body, scales.body)
+        face_scale = self._scale(face, self.names.vision_face, scales.face)
+        body_scale = self._scale(body, self.names.vision_body, scales.body)
         if (face_scale, body_scale) != (scales.face, scales.body):
             self.builder.scales = replace(scales, face=face_scale, body=body_scale)
         samples = self._comparable(translation)
@@ -120,8 +124,11 @@ class Run:
         self.builder.faults.update(f"pitch_reversed:{source}" for source in turned)
         return self.builder.finish(reason, self.names, turned)
 
-    def _scale(self, model: VisionModel, known: NoveltyScale) -> NoveltyScale:
-        return known if model.scale is None else self.settings.overrides.novelty(model.scale)
+    def _scale(self, model: VisionModel, run_model: str | None, known: NoveltyScale) -> NoveltyScale:
+        """The scale of the run's model; that of another model, whose embeddings are dropped, has no say."""
+        if model.scale is None or run_model not in (None, model.name):
+            return known
+        return self.settings.overrides.novelty(model.scale)
 
     def frame_idx(self, frame_id: int, t_ns: int) -> int:
         """Source frame number: the host's, unless it evidently counts the frames it gives; then the time tells.
@@ -138,9 +145,10 @@ class Run:
         return round(expected) if keeps_rate and abs(frame_id - expected) > RENUMBERED_BY else frame_id
 
     def content_sha256(self) -> str:
-        """Fingerprint of the source: its bytes, or its first frame where no file is known."""
+        """Fingerprint of the source: its bytes, or its first frame where there is no file that can be read."""
         if self.source.path is not None and self.source.path.exists():
-            return content_hash(self.source.path)
+            with suppress(InputError):
+                return content_hash(self.source.path)
         return self.first_frame or frame_hash(b"", 0)
 
     def output_dir(self) -> Path:

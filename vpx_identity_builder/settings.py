@@ -82,7 +82,7 @@ class ModelOverrides:
     tau_id: float | None = _override(-1, 1, "cosine", "a frame is this person (§6)")
     tau_merge: float | None = _override(-1, 1, "cosine", "two tracklets are one person")
     tau_split: float | None = _override(-1, 1, "cosine", "below this a trusted frame contradicts its tracklet")
-    novelty_threshold: float | None = _override(0, 2, "cosine distance", "from here on an image is new (§7)")
+    novelty_threshold: float | None = _override(0.001, 2, "cosine distance", "from here on an image is new (§7)")
     novelty_plateau: float | None = _override(0, 2, "cosine distance", "below this nothing new comes (§9)")
 
     def face_id(self, row: FaceIdModel) -> FaceIdModel:
