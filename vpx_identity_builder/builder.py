@@ -5,34 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 
-from .core import geometry
-from .core.buckets import classify
-from .core.cast import Cast, Rider, forget_least_seen, join_all, keep_apart, stability_of
+from .core.cast import Cast, Rider, forget_least_seen, join_all, joining_due, keep_apart, new_rider, stability_of
 from .core.config import FACE_ID_MODELS, UNCALIBRATED_NOVELTY, Config, FaceIdModel, NoveltyScale
-from .core.coverage import coverage_of, is_satisfied
+from .core.coverage import is_satisfied
 from .core.gates import loose_gate, strict_gate
+from .core.meeting import doubles, met
 from .core.mirror import with_pitch_reversed
 from .core.occlusion import judged
-from .core.offer import Scales, consider, crop_box, other_boxes
-from .core.pair import PairSlots, pair_score
-from .core.persons import new_person, observed, rank
-from .core.pool import Pool
+from .core.offer import Scales, consider
+from .core.pair import PairSlots
+from .core.pair_offer import draft_pair
+from .core.persons import Evidence, observed, rank
 from .core.prototype import with_unit_vectors
-from .core.quality import quality_score
 from .core.settle import settle
 from .core.tracks import Assignment, Tracklet, is_trusted, step
-from .core.types import Candidate, FaceSample, IntBox, ModelNames, PairCandidate, RunResult, StopReason
+from .core.types import FaceSample, IntBox, ModelNames, PairCandidate, RunResult, StopReason
 
 Encoder = Callable[[IntBox], bytes]
 """Encodes a crop of the frame at hand, `(x1, y1, x2, y2)` px, as JPEG or PNG bytes."""
 
 NOMINAL_GAP_NS = 33_333_333
 """Time between frames where timestamps do not tell."""
-
-SAME_FACE_IOU = 0.3
-"""Boxes that overlap more are one face found twice, which tells nothing about who is a different person."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,7 +76,7 @@ class IdentitySetBuilder:
         self.scales = Scales(face_id_models[0], face_novelty, body_novelty)
         self.last_fates: tuple[FaceFate, ...] = ()
         self.faults: Counter[str] = Counter()
-        self._models = tuple(face_id_models)
+        self.face_id_models = tuple(face_id_models)
         self._model_known = False
         self._waiting: list[_Frame] = []
         self._tracklets: tuple[Tracklet, ...] = ()
@@ -97,9 +91,9 @@ class IdentitySetBuilder:
         self._result: RunResult | None = None
 
     @property
-    def frames_taken(self) -> int:
-        """Frames given to `add` so far."""
-        return self._arrivals
+    def face_id_model(self) -> FaceIdModel | None:
+        """The row that the run's Face-ID embeddings are judged by; None until the first one that fits."""
+        return self.scales.face_id if self._model_known else None
 
     def add(self, t_ns: int, faces: Sequence[FaceSample], encode: Encoder) -> None:
         """Take one frame's faces. `encode` is called at once or when the next frame comes, for crops worth keeping."""
@@ -181,16 +175,36 @@ class IdentitySetBuilder:
         self._tracklets, self._next_tracklet = moved.active, moved.next_number
         for number in moved.ended:
             self._person_of.pop(number, None)
+        before = self._cast
+        for tracklet in doubles(self._cast, self._person_of, moved.assignments, self.scales.face_id):
+            self._start_over(tracklet, frame.t_ns)
         fates = [self._take(assignment, frame, faces) for assignment in moved.assignments]
-        self.last_fates = tuple(replace(f, person=self._person_of[f.assignment.tracklet.number]) for f in fates)
         self._fates.update(fate.code for fate in fates)
-        for one, two in combinations(filter(self._is_confirmed, self.last_fates), 2):
-            if geometry.iou(one.assignment.sample.bbox, two.assignment.sample.bbox) < SAME_FACE_IOU:
-                self._cast = keep_apart(self._cast, {one.person, two.person})
+        self._cast = met(self._cast, [(f.person, f.assignment.sample) for f in fates], self.scales.face_id)
+        self._join(before)
+        self.last_fates = tuple(replace(f, person=self._person_of[f.assignment.tracklet.number]) for f in fates)
         self._take_pair(frame)
         self._cast, gone = forget_least_seen(self._cast, set(self._person_of.values()), self.config.persons.max_tracked)
         if gone:
             self.faults["persons_forgotten"] += len(gone)
+
+    def _start_over(self, tracklet: int, t_ns: int) -> None:
+        """The tracklet shows somebody else than it was taken for; what it gave so far is judged at the end."""
+        mistaken, self._person_of[tracklet] = self._person_of[tracklet], self._next_tracklet
+        self._next_tracklet += 1
+        number = self._rider(tracklet, t_ns).person.number
+        self._cast = keep_apart(self._cast, {mistaken, number})
+
+    def _join(self, before: Cast) -> None:
+        """Join persons that became known well since `before`, and others only where there are too many."""
+        persons = self.config.persons
+        for due, evidence in (
+            (joining_due(before, self._cast, persons.prototype_min_strict), Evidence.BOTH_KNOWN),
+            (len(self._cast.riders) > persons.max_tracked, Evidence.ONE_KNOWN),
+        ):
+            if due:
+                self._cast, renamed = join_all(self._cast, self.scales.face_id, self.config, evidence)
+                self._person_of = {tracklet: renamed.get(n, n) for tracklet, n in self._person_of.items()}
 
     def _tick(self, frame: _Frame) -> None:
         """Keep a clock that always advances by the time between frames, whatever the timestamps do."""
@@ -212,7 +226,7 @@ class IdentitySetBuilder:
         if sample.e_id is None:
             return sample
         if not self._model_known:
-            fitting = [model for model in self._models if model.dim == sample.e_id.size]
+            fitting = [model for model in self.face_id_models if model.dim == sample.e_id.size]
             if fitting:
                 self.scales, self._model_known = replace(self.scales, face_id=fitting[0]), True
         if self._model_known and self.scales.face_id.dim == sample.e_id.size:
@@ -223,16 +237,14 @@ class IdentitySetBuilder:
     def _rider(self, tracklet: int, t_ns: int) -> Rider:
         number = self._person_of.setdefault(tracklet, tracklet)
         if number not in self._cast.riders:
-            person = new_person(number, t_ns, self.config.tracks.reservoir_size)
-            capacity = 2 * self.config.selection.bucket_images
-            self._cast = self._cast.with_rider(Rider(person, Pool(capacity), coverage_of(())))
+            self._cast = self._cast.with_rider(new_rider(number, t_ns, self.config))
         return self._cast.riders[number]
 
     def _take(self, assignment: Assignment, frame: _Frame, faces: Sequence[FaceSample]) -> FaceFate:
         """One face: its person learns from it, then it is offered to that person's pool."""
         sample, config = assignment.sample, self.config
         rider = self._rider(assignment.tracklet.number, frame.t_ns)
-        number, before = rider.person.number, rider.person.strict.offered
+        number = rider.person.number
         if assignment.contradicts:
             return FaceFate(assignment, number, "identity_unsettled")
         gallery = rider.gallery.add(sample)
@@ -256,53 +268,19 @@ class IdentitySetBuilder:
         outcome = consider(rider, sample, assignment.tracklet.smooth_box, faces, self.scales, config)
         rider = outcome.placed(frame.encode(outcome.draft.crop_box)) if outcome.draft else outcome.rider
         self._cast = self._cast.with_rider(rider)
-        if person.strict.offered > before and _is_milestone(person.strict.offered, config.persons.prototype_min_strict):
-            self._cast, renamed = join_all(self._cast, self.scales.face_id, config, only_strict=True)
-            self._person_of = {tracklet: renamed.get(n, n) for tracklet, n in self._person_of.items()}
         return FaceFate(assignment, number, outcome.code)
 
-    def _is_confirmed(self, fate: FaceFate) -> bool:
-        prototype = self._cast.riders[fate.person].person.prototype
-        stability = stability_of(fate.assignment.sample.e_id, prototype)
-        return stability is not None and stability >= self.scales.face_id.tau_id
-
     def _take_pair(self, frame: _Frame) -> None:
-        """Offer the two leading persons' faces as a pair image, if both are strict, stable, apart and alone (§12)."""
-        selection = self.config.selection
+        """Offer the two leading persons' faces as a pair image (§12)."""
         leading, _ = rank(self._cast.people(), self._frames, self.config.persons)
-        found = {f.person: f for f in self.last_fates if f.person in {p.number for p, _ in leading[:2]}}
-        if len(found) < 2 or selection.pair_max == 0 or not all(map(self._is_pair_worthy, found.values())):
+        found = {f.person: f.assignment for f in self.last_fates if f.person in {p.number for p, _ in leading[:2]}}
+        if len(found) < 2 or self.config.selection.pair_max == 0:
             return
-        one, two = sorted((f.assignment for f in found.values()), key=lambda a: a.sample.bbox)
-        overlap = geometry.iou(one.sample.bbox, two.sample.bbox)
-        if overlap > selection.pair_overlap:
-            return
-        first, second = self._pair_member(one), self._pair_member(two)
-        crop = geometry.union(first.crop_box, second.crop_box)
-        others = set(other_boxes(one.sample, [f.assignment.sample for f in self.last_fates])) - {two.sample.bbox}
-        if geometry.contains_other_face(crop, one.sample.bbox, sorted(others)):
-            return
-        qualities = (quality_score(one.sample, self.config.gates), quality_score(two.sample, self.config.gates))
-        score = pair_score(qualities, (first.buckets.expression, second.buckets.expression))
-        key = frozenset(found)
-        slots = self._cast.pairs.get(key, PairSlots())
-        if slots.wants(frame.t_ns, score):
-            pair = PairCandidate(first, second, crop, frame.encode(crop), overlap)
-            self._cast = self._cast.with_pairs(key, slots.with_pair(pair, score))
-
-    def _is_pair_worthy(self, fate: FaceFate) -> bool:
-        median = self._cast.riders[fate.person].person.sharpness.median
-        strict = strict_gate(fate.assignment.sample, median, self.config.gates).passed
-        return strict and self._is_confirmed(fate)
-
-    def _pair_member(self, assignment: Assignment) -> Candidate:
-        rider, sample = self._cast.riders[self._person_of[assignment.tracklet.number]], assignment.sample
-        buckets = classify(sample, rider.person.brightness.median, self.config.selection)
-        scale = self.config.selection.crop_scale
-        return Candidate(sample, buckets, crop_box(sample, assignment.tracklet.smooth_box, (), scale), b"", 0.0)
-
-
-def _is_milestone(count: int, first: int) -> bool:
-    """True at `first` and at every doubling of it: joining is tried when a prototype is new or much better known."""
-    ratio, rest = divmod(count, first)
-    return rest == 0 and ratio & (ratio - 1) == 0
+        faces = [(self._cast.riders[number], assignment) for number, assignment in found.items()]
+        everybody = [fate.assignment.sample for fate in self.last_fates]
+        draft = draft_pair(faces, everybody, self.scales, self.config)
+        slots = self._cast.pairs.get(frozenset(found), PairSlots())
+        if draft is not None and slots.wants(frame.t_ns, draft.score):
+            image = frame.encode(draft.crop_box)
+            pair = PairCandidate(draft.first, draft.second, draft.crop_box, image, draft.overlap)
+            self._cast = self._cast.with_pairs(frozenset(found), slots.with_pair(pair, draft.score))

@@ -10,7 +10,7 @@ from .config import Config, FaceIdModel
 from .coverage import coverage_of
 from .occlusion import Gallery
 from .pair import PairSlots
-from .persons import Person, join_next, joined
+from .persons import Evidence, Person, join_next, joined, new_person
 from .pool import Pool
 from .types import Coverage, Vector
 
@@ -71,14 +71,27 @@ def stability_of(e_id: Vector | None, prototype: Vector | None) -> float | None:
     return None if e_id is None or prototype is None else float(e_id @ prototype)
 
 
-def join_all(cast: Cast, model: FaceIdModel, cfg: Config, *, only_strict: bool = False) -> tuple[Cast, dict[int, int]]:
-    """Join persons, the most similar first, until nobody may join; also gone number → number that stands for it.
+def new_rider(number: int, t_ns: int, cfg: Config) -> Rider:
+    """Somebody nothing is known or kept of yet."""
+    person = new_person(number, t_ns, cfg.tracks.reservoir_size)
+    return Rider(person, Pool(2 * cfg.selection.bucket_images), coverage_of(()))
 
-    While a video runs only persons with a strict prototype are joined (`only_strict`); its end settles everybody.
-    """
+
+def joining_due(before: Cast, after: Cast, first: int) -> bool:
+    """True where somebody's trusted embeddings reached `first` or doubled: a prototype is new or much better known."""
+
+    def level(cast: Cast, number: int) -> int:
+        return (cast.riders[number].person.strict.offered // first).bit_length() if number in cast.riders else 0
+
+    return any(level(after, number) > level(before, number) for number in after.riders)
+
+
+def join_all(
+    cast: Cast, model: FaceIdModel, cfg: Config, evidence: Evidence = Evidence.ANY
+) -> tuple[Cast, dict[int, int]]:
+    """Join persons, the most similar first, until nobody may join; also gone number → number that stands for it."""
     renamed: dict[int, int] = {}
-    minimum = cfg.persons.prototype_min_strict if only_strict else 0
-    while found := join_next([p for p in cast.people() if len(p.strict) >= minimum], model):
+    while found := join_next(cast.people(), model, evidence, cfg.persons.prototype_min_strict):
         people, one, gone = joined(cast.people(), *found, cfg.persons)
         kept, lost = cast.riders[one.number], cast.riders[gone]
         earlier, later = sorted((kept, lost), key=lambda rider: (rider.person.last_t_ns, rider.person.number))

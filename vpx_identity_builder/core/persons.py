@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 
 from .config import FaceIdModel, PersonConfig
 from .geometry import centre
@@ -163,13 +164,34 @@ def joined(persons: Sequence[Person], a: Person, b: Person, config: PersonConfig
     return [*others, one], one, gone
 
 
-def join_next(persons: Sequence[Person], model: FaceIdModel) -> tuple[Person, Person] | None:
+class Evidence(Enum):
+    """How well two persons must be known to join: poor frames make different people look alike.
+
+    `BOTH_KNOWN`, while a video runs: each by a strict prototype. `ONE_KNOWN`, when there are too many: each by a strict
+    frame, or one by a strict prototype. `ANY`, at the end.
+    """
+
+    BOTH_KNOWN = auto()
+    ONE_KNOWN = auto()
+    ANY = auto()
+
+    def suffices(self, a: Person, b: Person, min_strict: int) -> bool:
+        """True where so much is known of the two; `min_strict` embeddings make a strict prototype."""
+        less, more = sorted((len(a.strict), len(b.strict)))
+        if self is Evidence.BOTH_KNOWN:
+            return less >= min_strict
+        return self is Evidence.ANY or less > 0 or more >= min_strict
+
+
+def join_next(
+    persons: Sequence[Person], model: FaceIdModel, evidence: Evidence, min_strict: int
+) -> tuple[Person, Person] | None:
     """The two most similar persons that may join; None when nobody may."""
     known = sorted(persons, key=lambda p: (p.first_t_ns, p.number))
     best: tuple[float, Person, Person] | None = None
     for index, a in enumerate(known):
         for b in known[index + 1 :]:
-            similarity = may_join(a, b, model)
+            similarity = may_join(a, b, model) if evidence.suffices(a, b, min_strict) else None
             if similarity is not None and (best is None or similarity > best[0]):
                 best = (similarity, a, b)
     return None if best is None else (best[1], best[2])

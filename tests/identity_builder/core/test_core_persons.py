@@ -11,6 +11,7 @@ from vpx_identity_builder.core.config import Config, PersonConfig, TrackConfig
 from vpx_identity_builder.core.coverage import coverage_of
 from vpx_identity_builder.core.persons import (
     MEDIAN_SAMPLES,
+    Evidence,
     Person,
     Spread,
     center_proximity,
@@ -95,7 +96,7 @@ def test_while_a_video_runs_only_strict_prototypes_join() -> None:
     world = World(DLIB)
     loose = person(world, 1, 0, 50, trusted=False)
     cast = cast_of(person(world, 0, 0), loose)
-    assert len(join_all(cast, model_of(DLIB), CONFIG, only_strict=True)[0].people()) == 2
+    assert len(join_all(cast, model_of(DLIB), CONFIG, Evidence.BOTH_KNOWN)[0].people()) == 2
     assert len(join_all(cast, model_of(DLIB), CONFIG)[0].people()) == 1
 
 

@@ -1,0 +1,60 @@
+"""Two persons' faces in one frame offered as a pair image (§12): both strict, surely theirs, apart and alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from . import geometry
+from .buckets import classify
+from .cast import Rider
+from .config import Config
+from .gates import strict_gate
+from .meeting import is_confirmed
+from .offer import Scales, crop_box, other_boxes
+from .pair import pair_score
+from .quality import quality_score
+from .tracks import Assignment
+from .types import Candidate, FaceSample, IntBox
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairDraft:
+    """A pair image that is not encoded yet, the left face first. `overlap`: IoU of the two face boxes."""
+
+    first: Candidate
+    second: Candidate
+    crop_box: IntBox
+    overlap: float
+    score: float
+
+
+def draft_pair(
+    faces: Sequence[tuple[Rider, Assignment]], everybody: Sequence[FaceSample], scales: Scales, cfg: Config
+) -> PairDraft | None:
+    """The pair image of two riders, None where it would not be a good one. `everybody`: all faces of the frame."""
+    if not all(_is_worthy(rider, assignment.sample, scales, cfg) for rider, assignment in faces):
+        return None
+    (one, left), (two, right) = sorted(faces, key=lambda face: face[1].sample.bbox)
+    overlap = geometry.iou(left.sample.bbox, right.sample.bbox)
+    if overlap > cfg.selection.pair_overlap:
+        return None
+    first, second = _member(one, left, cfg), _member(two, right, cfg)
+    crop = geometry.union(first.crop_box, second.crop_box)
+    others = set(other_boxes(left.sample, everybody)) - {right.sample.bbox}
+    if geometry.contains_other_face(crop, left.sample.bbox, sorted(others)):
+        return None
+    qualities = (quality_score(left.sample, cfg.gates), quality_score(right.sample, cfg.gates))
+    score = pair_score(qualities, (first.buckets.expression, second.buckets.expression))
+    return PairDraft(first, second, crop, overlap, score)
+
+
+def _is_worthy(rider: Rider, sample: FaceSample, scales: Scales, cfg: Config) -> bool:
+    strict = strict_gate(sample, rider.person.sharpness.median, cfg.gates).passed
+    return strict and is_confirmed(sample, rider.person, scales.face_id)
+
+
+def _member(rider: Rider, assignment: Assignment, cfg: Config) -> Candidate:
+    buckets = classify(assignment.sample, rider.person.brightness.median, cfg.selection)
+    crop = crop_box(assignment.sample, assignment.tracklet.smooth_box, (), cfg.selection.crop_scale)
+    return Candidate(assignment.sample, buckets, crop, b"", 0.0)
