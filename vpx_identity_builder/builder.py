@@ -39,11 +39,15 @@ class _Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceFate:
-    """What became of one face: its tracklet, the person it was taken for while the video runs, and a reason code."""
+    """What became of one face: its tracklet, the person it was taken for while the video runs, and a reason code.
+
+    `lost_to_t_ns`: time of the kept image that a face lost to which was not kept.
+    """
 
     assignment: Assignment
     person: int
     code: str
+    lost_to_t_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +272,7 @@ class IdentitySetBuilder:
         outcome = consider(rider, sample, assignment.tracklet.smooth_box, faces, self.scales, config)
         rider = outcome.placed(frame.encode(outcome.draft.crop_box)) if outcome.draft else outcome.rider
         self._cast = self._cast.with_rider(rider)
-        return FaceFate(assignment, number, outcome.code)
+        return FaceFate(assignment, number, outcome.code, outcome.lost_to_t_ns)
 
     def _take_pair(self, frame: _Frame) -> None:
         """Offer the two leading persons' faces as a pair image (§12)."""

@@ -33,13 +33,17 @@ class Scales:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """The rider after the offer, the reason code, and what to encode and place, if anything."""
+    """The rider after the offer, the reason code, and what to encode and place, or else what it lost to, if anything.
+
+    `lost_to_t_ns`: time of the kept image that was better or too similar.
+    """
 
     rider: Rider
     code: str
     draft: Candidate | None = None
     offer: Offer | None = None
     decision: Decision | None = None
+    lost_to_t_ns: int | None = None
 
     def placed(self, image: bytes) -> Rider:
         """The rider with the encoded crop in its pool."""
@@ -97,7 +101,8 @@ def consider(
     decision = pools.decide(rider.pool, draft, offer, scales.face.threshold)
     if decision.keeps:
         return Outcome(rider, decision.code, draft, offer, decision)
-    return Outcome(rider, "unknown_pose" if UNKNOWN in (buckets.yaw, buckets.pitch) else decision.code)
+    code = "unknown_pose" if UNKNOWN in (buckets.yaw, buckets.pitch) else decision.code
+    return Outcome(rider, code, lost_to_t_ns=decision.lost_to_t_ns)
 
 
 def _anchor_claim(rider: Rider, sample: FaceSample, quality: float, cfg: Config) -> float | None:

@@ -63,6 +63,24 @@ def test_every_face_has_a_fate_and_every_frame_counts() -> None:
     assert (result.first_t_ns, result.last_t_ns) == (shots[0].t_ns, shots[-1].t_ns)
 
 
+def test_a_face_that_is_not_kept_names_the_image_it_lost_to() -> None:
+    """The same look again and again: after the first, each frame loses to one that was kept before it."""
+    world, builder = World(DLIB), new_builder()
+    losses, kept = [], set()
+    for i in range(60):
+        shot = world.shot(i, world.face(0, i, LEFT, look=Look()))
+        builder.add(shot.t_ns, [seen.face for seen in shot.seen], tag(shot))
+        for fate in builder.last_fates:
+            t_ns = fate.assignment.sample.t_ns
+            if fate.code in ("not_novel", "worse_than_kept"):
+                losses.append((t_ns, fate.lost_to_t_ns))
+                assert fate.lost_to_t_ns in kept
+            else:
+                assert fate.lost_to_t_ns is None
+                kept.add(t_ns)
+    assert len(losses) > 30
+
+
 def test_the_largest_face_is_not_simply_the_person() -> None:
     """Whoever is nearer the camera changes; two riders still never share a set."""
     world = World(DLIB)
