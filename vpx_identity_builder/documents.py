@@ -179,6 +179,9 @@ def _notes(result: RunResult) -> list[str]:
         )
     if result.frames_with_faces and result.models.face_id is None:
         notes.append("No Face-ID embedding was seen: who is who could not be checked.")
+    elif "face_id_model_unknown" in result.faults:
+        name = result.models.face_id
+        notes.append(f"No thresholds are known for {name}: those for the length of its embeddings held.")
     if result.frames_with_faces and result.models.vision_face is None:
         notes.append("No vision embedding was seen: what is new could not be measured.")
     elif result.frames_with_faces and not result.models.vision_calibrated:

@@ -85,7 +85,7 @@ class Run:
     def learn(self, image: np.ndarray[Any, Any], t_ns: int, translation: Translation) -> tuple[FaceSample, ...]:
         """Take over which models were seen, and remember the first frame as the source's fingerprint.
 
-        Returns the samples to use: without embeddings of another vision model than the run's, which cannot be compared.
+        Returns the samples to use: without embeddings of other models than the run's, which cannot be compared.
         """
         if self.first_frame is None:
             self.first_frame = frame_hash(np.ascontiguousarray(image).tobytes(), t_ns)
@@ -96,8 +96,9 @@ class Run:
         if (face_scale, body_scale) != (scales.face, scales.body):
             self.builder.scales = replace(scales, face=face_scale, body=body_scale)
         samples = self._comparable(translation)
+        self._name_face_id(translation.face_id_model)
         self.names = ModelNames(
-            face_id=self.names.face_id or translation.face_id_model,
+            face_id=self.names.face_id,
             vision_face=self.names.vision_face or face.name,
             vision_body=self.names.vision_body or body.name,
             vision_calibrated=face_scale.calibrated,
@@ -115,14 +116,38 @@ class Run:
         if None not in (known.vision_body, body) and known.vision_body != body:
             self.builder.faults["vision_model_changed"] += 1
             samples = tuple(replace(sample, e_vis_body=None) for sample in samples)
+        if None not in (known.face_id, translation.face_id_model) and known.face_id != translation.face_id_model:
+            self.builder.faults["face_id_model_changed"] += 1
+            samples = tuple(replace(sample, e_id=None) for sample in samples)
         return samples
+
+    def _name_face_id(self, name: str | None) -> None:
+        """Go by the name that the detector gives its Face-ID model first; by length where no row has that name."""
+        if name is None or self.names.face_id is not None:
+            return
+        self.names = replace(self.names, face_id=name)
+        if self.settings.output.face_id_model != "auto":
+            return
+        rows = [row for row in face_id_rows(self.settings) if row.name == name]
+        if rows:
+            self.builder.face_id_models = tuple(rows)
+        else:
+            self.builder.faults["face_id_model_unknown"] += 1
+
+    def _final_names(self) -> ModelNames:
+        """With the Face-ID model only where its embeddings were used: as the settings, the detector, or the row say."""
+        row, asked = self.builder.face_id_model, self.settings.output.face_id_model
+        if row is None:
+            return replace(self.names, face_id=None)
+        return replace(self.names, face_id=row.name if asked != "auto" else self.names.face_id or row.name)
 
     def finish(self, reason: StopReason) -> RunResult:
         """The sets, with the pitch turned round of sources that proved to give it with the opposite sign."""
         signs = self.settings.output.pitch_signs
         turned = frozenset(s for s in self.pitch.reversed_sources() if signs.get(s) == "auto")
         self.builder.faults.update(f"pitch_reversed:{source}" for source in turned)
-        return self.builder.finish(reason, self.names, turned)
+        result = self.builder.finish(reason, self.names, turned)
+        return replace(result, models=self._final_names())
 
     def _scale(self, model: VisionModel, run_model: str | None, known: NoveltyScale) -> NoveltyScale:
         """The scale of the run's model; that of another model, whose embeddings are dropped, has no say."""
