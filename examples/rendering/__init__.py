@@ -1,0 +1,1 @@
+"""A ride video with exact truth, rendered from one public-domain photograph."""
