@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from .thinned import Thinned
 from .types import FaceSample
 
 Array = NDArray[np.float32]
@@ -85,16 +86,6 @@ class Moments:
         """Some of them."""
         return Moments(self.cells[which], self.odd[which], self.pose_deg[which], self.t_ns[which])
 
-    def joined(self, other: Moments) -> Moments:
-        """Both, in order of time."""
-        order = np.argsort(np.concatenate([self.t_ns, other.t_ns]), kind="stable")
-        return Moments(
-            np.concatenate([self.cells, other.cells])[order],
-            np.concatenate([self.odd, other.odd])[order],
-            np.concatenate([self.pose_deg, other.pose_deg])[order],
-            np.concatenate([self.t_ns, other.t_ns])[order],
-        )
-
 
 def moment_of(sample: FaceSample) -> Moments | None:
     """The sample as one moment, None where appearance or pose is unknown or the head is turned too far."""
@@ -109,45 +100,62 @@ def moment_of(sample: FaceSample) -> Moments | None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Gallery:
-    """A person's moments, evenly thinned so that memory stays bounded, and which of them are trusted `(m,)`."""
+class ThinnedMoments(Thinned[Moments]):
+    """Moments one by one, evenly thinned so that memory stays bounded."""
 
+    capacity: int = MOMENTS
+
+    def tie_break(self, value: Moments) -> bytes:
+        """What orders moments of the same time."""
+        return value.cells.tobytes()
+
+    def stacked(self) -> Moments | None:
+        """All of them side by side."""
+        if not self.values:
+            return None
+        return Moments(
+            np.concatenate([moment.cells for moment in self.values]),
+            np.concatenate([moment.odd for moment in self.values]),
+            np.concatenate([moment.pose_deg for moment in self.values]),
+            np.concatenate([moment.t_ns for moment in self.values]),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gallery:
+    """A person's moments: as kept, side by side, and which of them are trusted `(m,)`."""
+
+    kept: ThinnedMoments = field(default_factory=ThinnedMoments)
     moments: Moments | None = None
     trusted: Flags = field(default_factory=lambda: np.zeros(0, np.bool_))
-    stride: int = 1
-    offered: int = 0
 
     def add(self, sample: FaceSample) -> Gallery:
         """With one more sighting offered."""
         moment = moment_of(sample)
         if moment is None or (self.moments is not None and moment.cells.shape[1:] != self.moments.cells.shape[1:]):
             return self
-        if self.moments is not None and self.offered % self.stride:
-            return replace(self, offered=self.offered + 1)
-        together = moment if self.moments is None else self.moments.joined(moment)
-        return _thinned(together, self.stride, self.offered + 1)
+        kept = self.kept.add(moment, sample.t_ns)
+        return replace(self, kept=kept) if kept.values is self.kept.values else _gallery(kept)
 
     def merged(self, other: Gallery) -> Gallery:
         """The moments of two persons that turned out to be one."""
         if self.moments is None or other.moments is None:
             return other if self.moments is None else self
         if self.moments.cells.shape[1:] != other.moments.cells.shape[1:]:
-            return max(self, other, key=lambda g: g.offered)
-        stride = max(self.stride, other.stride)
-        return _thinned(self.moments.joined(other.moments), stride, self.offered + other.offered)
+            return max(self, other, key=lambda g: g.kept.offered)
+        return _gallery(self.kept.merged(other.kept))
 
     def with_pitch_reversed(self) -> Gallery:
         """The same moments, their pitch turned round."""
-        if self.moments is None:
-            return self
-        turned = self.moments.pose_deg * np.array([1, -1], np.float32)
-        return replace(self, moments=replace(self.moments, pose_deg=turned))
+        turn = np.array([1, -1], np.float32)
+        return _gallery(
+            replace(self.kept, values=tuple(replace(m, pose_deg=m.pose_deg * turn) for m in self.kept.values))
+        )
 
 
-def _thinned(moments: Moments, stride: int, offered: int) -> Gallery:
-    while len(moments) > MOMENTS:
-        moments, stride = moments.chosen(slice(None, None, 2)), stride * 2
-    return Gallery(moments, trusted(moments), stride, offered)
+def _gallery(kept: ThinnedMoments) -> Gallery:
+    moments = kept.stacked()
+    return Gallery(kept) if moments is None else Gallery(kept, moments, trusted(moments))
 
 
 def judged(sample: FaceSample, gallery: Gallery) -> FaceSample:
