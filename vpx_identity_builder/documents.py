@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from vpx_identity_builder import schema, schema_parts
+from vpx_identity_builder.core.gates import GATE_VERSION
 from vpx_identity_builder.core.types import ChosenImage, ModelNames, PairImage, PersonSet, RunResult
 from vpx_identity_builder.cues import cues_for
 from vpx_identity_builder.documents_parts import (
@@ -12,6 +13,7 @@ from vpx_identity_builder.documents_parts import (
     RunContext,
     cosine,
     document_error,
+    expression_source_of,
     gate_of,
     int_box,
     measures_of,
@@ -86,7 +88,7 @@ def image_meta(image: ChosenImage, person_id: int, models: ModelNames, context: 
             face_bbox=int_box(sample.bbox),
             crop_box=candidate.crop_box,
             embed_model_version=models.vision_face or UNKNOWN_MODEL,
-            gate_version=schema_parts.GATE_VERSION,
+            gate_version=GATE_VERSION,
             version=version_of(models, context),
             details=schema_parts.ImageDetails(
                 gates=schema_parts.Gates(strict=gate_of(image.strict), loose=gate_of(image.loose)),
@@ -96,6 +98,7 @@ def image_meta(image: ChosenImage, person_id: int, models: ModelNames, context: 
                     roll_deg=number(sample.pose.roll_deg),
                 ),
                 measures=measures_of(candidate),
+                expression_source=expression_source_of(candidate),
                 source_size_px=sample.frame_size_px,
                 condition=image.condition,
                 cues=None if image.condition is None else cues_for(image.condition),
@@ -126,7 +129,7 @@ def pair_meta(image: PairImage, models: ModelNames, context: RunContext) -> sche
             ),
             crop_box=pair.crop_box,
             embed_model_version=models.vision_face or UNKNOWN_MODEL,
-            gate_version=schema_parts.GATE_VERSION,
+            gate_version=GATE_VERSION,
             version=version_of(models, context),
             details=schema_parts.PairDetails(source_size_px=first.sample.frame_size_px, models=models_of(models)),
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pydantic import ValidationError
 
 from vpx_identity_builder import schema_parts as schema
+from vpx_identity_builder.core.buckets import UNKNOWN
 from vpx_identity_builder.core.types import (
     Box,
     Candidate,
@@ -129,7 +131,16 @@ def measures_of(candidate: Candidate) -> schema.Measures:
         mouth_open=number(expression.mouth_open),
         eye_open=number(expression.eye_open),
         smile=number(expression.smile),
+        happy=number(expression.happy_probability),
     )
+
+
+def expression_source_of(candidate: Candidate) -> Literal["signals", "em_happy"] | None:
+    """What the expression bin of a candidate rests on; None where it is unknown."""
+    expression = candidate.buckets.expression
+    if expression == UNKNOWN:
+        return None
+    return "em_happy" if expression == "smile" and candidate.sample.expression.smile is None else "signals"
 
 
 def member_of(candidate: Candidate, person_id: int, stability: float) -> schema.PairMember:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vpx_identity_builder.core.gates import GATE_VERSION
 from vpx_identity_builder.core.types import StopReason
 
-GATE_VERSION = "v1"
 APP = "vpx-identity-builder"
 
 IntBox = tuple[int, int, int, int]
@@ -136,6 +136,7 @@ class Measures(Document):
     mouth_open: float | None
     eye_open: float | None
     smile: float | None
+    happy: float | None = None
 
 
 class Cues(Document):
@@ -147,11 +148,15 @@ class Cues(Document):
 
 
 class ImageDetails(Document):
-    """Additions to §11's image metadata."""
+    """Additions to §11's image metadata.
+
+    `expression_source`: `signals` (openings and smile), `em_happy` (a probability that stands in for a smile), or null.
+    """
 
     gates: Gates
     pose: PoseDegrees
     measures: Measures
+    expression_source: Literal["signals", "em_happy"] | None = None
     source_size_px: Size
     condition: str | None
     cues: Cues | None

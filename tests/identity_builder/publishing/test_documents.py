@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from vpx_identity_builder.core.challenge import CUES
-from vpx_identity_builder.core.types import ModelNames, PersonSet, RunResult, StopReason
+from vpx_identity_builder.core.types import ExpressionSignals, ModelNames, PersonSet, RunResult, StopReason
 from vpx_identity_builder.cues import AVOID, cues_for
 from vpx_identity_builder.documents import RunContext, image_meta, pair_meta, person_meta, result_meta
 from vpx_identity_builder.errors import DocumentError
@@ -127,6 +127,26 @@ def test_only_challenge_images_carry_cues_and_every_condition_has_some(person: P
     assert "heavy shadow" in cues.avoid
     assert set(AVOID) == set(CUES)
     assert cues_for("a_plugins_own").avoid == ["a plugins own"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "bin_name", "source"),
+    [
+        (ExpressionSignals(happy_probability=0.9), "smile", "em_happy"),
+        (ExpressionSignals(mouth_open=0.6, happy_probability=0.2), "mouth_open", "signals"),
+        (ExpressionSignals(smile=0.6, happy_probability=0.9), "smile", "signals"),
+        (ExpressionSignals(), "unknown", None),
+    ],
+)
+def test_a_smile_known_by_emotion_only_is_marked(
+    person: PersonSet, context: RunContext, expression: ExpressionSignals, bin_name: str, source: str | None
+) -> None:
+    image = person.anchors[0]
+    buckets = replace(image.candidate.buckets, expression=bin_name)
+    sample = replace(image.candidate.sample, expression=expression)
+    image = replace(image, candidate=replace(image.candidate, sample=sample, buckets=buckets))
+    details = image_meta(image, 0, MODELS, context).details
+    assert (details.expression_source, details.measures.happy) == (source, expression.happy_probability)
 
 
 def test_unknown_and_nan_become_null(person: PersonSet, context: RunContext) -> None:
