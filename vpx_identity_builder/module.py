@@ -37,6 +37,9 @@ _END_REASONS = {
     "failed": StopReason.FAILED,
 }
 
+NOT_WRITTEN, NOBODY = 1, 4
+"""What a command line answers with when the sets could not be written, and when there was nobody to publish."""
+
 
 def app_version() -> str:
     """Version of the installed distribution."""
@@ -99,8 +102,8 @@ class IdentityBuilder(Module):
     def exit_code(self) -> int:
         """For command lines: 1 when the sets could not be written, 4 when there was nobody to publish, else 0."""
         if self._unpublished is not None:
-            return 1
-        return 4 if self.result is not None and not self.result.persons else 0
+            return NOT_WRITTEN
+        return NOBODY if self.result is not None and not self.result.persons else 0
 
     def begin_run(self, info: Mapping[str, Any]) -> None:
         """Hear from the runner which video comes next; optional."""

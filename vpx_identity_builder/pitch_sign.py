@@ -1,7 +1,7 @@
 """Which way round a source gives the pitch, told from the video itself: only where the evidence leaves no doubt.
 
 When a head tilts up, the nose tip, which stands out, moves towards the eyes in the picture. So within one face the
-nose's place between eyes and mouth falls as the pitch rises; a source for which it rises has the opposite sign.
+nose's height between mouth and eyes rises with the pitch; a source for which it falls has the opposite sign.
 Another source whose sign is known (head.pose) serves the same purpose.
 """
 

@@ -30,7 +30,6 @@ from vpx_identity_builder.schema_parts import (
     Video,
 )
 
-SCHEMA_VERSION = 1
 D = TypeVar("D", bound=Document)
 
 

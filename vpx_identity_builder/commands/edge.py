@@ -10,11 +10,9 @@ import typer
 
 from vpx_identity_builder.errors import FolderNameError, InputError, SettingsError
 
-DONE = 0
 INTERNAL = 1
 USAGE = 2
 UNREADABLE = 3
-NOBODY = 4
 PARTLY = 5
 INTERRUPTED = 130
 
