@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,9 +109,9 @@ class VisionEmbedAnalyzer(Module):
     @classmethod
     def from_settings(cls, values: Mapping[str, str]) -> Self:
         """A module with these settings, given as text. An unknown key is an error that lists the settings."""
-        module = cls()
-        module._configure(values)
-        return module
+        resolve(values)
+        arguments: dict[str, Any] = dict(values)
+        return cls(**arguments)
 
     def _configure(self, given: Mapping[str, object]) -> None:
         self._resolved = resolve(given)

@@ -118,3 +118,10 @@ def test_every_row_is_complete(spec: object) -> None:
     assert row.novelty.origin.startswith("uncalibrated") is not row.novelty.calibrated
     assert row.onnx[0].name.endswith(".onnx")
     assert row.licence
+
+
+def test_an_overridden_wrong_environment_value_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VPX_VISION_EMBED__MAX_FACES", "many")
+    assert VisionEmbedAnalyzer.from_settings({"max_faces": "3"}).settings.max_faces == 3
+    with pytest.raises(SettingsError, match="max_faces"):
+        VisionEmbedAnalyzer.from_settings({"threads": "1"})

@@ -43,3 +43,10 @@ def test_from_settings_takes_texts() -> None:
 def test_the_readme_names_every_setting() -> None:
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     assert [key for key in setting_keys() if f"`{key}`" not in readme] == []
+
+
+def test_an_overridden_wrong_environment_value_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VPX_FACE_DETECT__DET_SIZE", "large")
+    assert FaceDetectionAnalyzer.from_settings({"det_size": "320"}).settings.det_size == 320
+    with pytest.raises(ModuleSettingsError, match="det_size"):
+        FaceDetectionAnalyzer.from_settings({"threads": "1"})

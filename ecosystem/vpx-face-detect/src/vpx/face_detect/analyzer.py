@@ -107,9 +107,9 @@ class FaceDetectionAnalyzer(Module):
     @classmethod
     def from_settings(cls, values: Mapping[str, object]) -> Self:
         """Build the module from `{key: value or its text}`; raises ModuleSettingsError naming every problem."""
-        module = cls()
-        module._configure(values)
-        return module
+        resolve_settings(values)
+        arguments: dict[str, Any] = dict(values)
+        return cls(**arguments)
 
     def initialize(self) -> None:
         """Load the models; does nothing where they are loaded."""
