@@ -78,6 +78,17 @@ class SettingSpec:
             words = {bool: "true or false", str: "a name", Path: "a path"}[self.kind]
         return f"{words}, or nothing" if self.optional else words
 
+    @property
+    def brief(self) -> str:
+        """What is allowed, as short as a table wants it."""
+        if self.choices:
+            words = ", ".join(self.choices)
+        elif self.low is not None and self.high is not None:
+            words = f"{self.low:g}..{self.high:g} {self.unit}"
+        else:
+            words = {bool: "true, false", str: "text", Path: "a path"}[self.kind]
+        return f"{words}; or nothing" if self.optional else words
+
 
 def check(
     known: Mapping[str, SettingSpec], found: Mapping[str, Found], problems: Sequence[SettingProblem]

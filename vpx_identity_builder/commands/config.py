@@ -11,9 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from vpx_identity_builder.commands.assignments import parse
-from vpx_identity_builder.settings import SettingRow, resolve
+from vpx_identity_builder.settings import SettingRow, resolve, specs
 
 EMBED = "vision.embed"
+WIDE = 140
+"""Columns of a terminal from which on a module and its setting stand in one line."""
 
 
 def run(assignments: Sequence[str], show: bool) -> None:
@@ -25,7 +27,8 @@ def run(assignments: Sequence[str], show: bool) -> None:
     rows = resolve(own).rows()
     embed = _embed_rows({key.removeprefix(f"{EMBED}."): v for key, v in others.items() if key.startswith(f"{EMBED}.")})
     if show:
-        Console().print(_table({"identity_builder": rows, EMBED: embed}))
+        console = Console()
+        console.print(_table({"identity_builder": rows, EMBED: embed}, wide=console.width >= WIDE))
     else:
         changed = sum(row.origin != "default" for row in rows)
         typer.echo(f"{len(rows)} settings, {changed} of them set, all valid; --show lists them")
@@ -37,22 +40,47 @@ def _embed_rows(given: Mapping[str, str]) -> list[SettingRow]:
     if not found:
         return []
     module: Any = next(iter(found)).load().from_settings(given)
-    origins, fields = getattr(module, "setting_origins", {}), getattr(type(module.settings), "model_fields", {})
+    kind: Any = type(getattr(module, "settings", None))
+    origins, fields = getattr(module, "setting_origins", {}), getattr(kind, "model_fields", {})
+    limits = kind.model_json_schema()["properties"] if fields else {}
     return [
-        SettingRow(key, getattr(module.settings, key), field.default, origins.get(key, ""), "", "", field.description)
+        SettingRow(
+            key,
+            getattr(module.settings, key),
+            field.default,
+            origins.get(key, ""),
+            _limits(limits.get(key, {})),
+            "",
+            field.description,
+        )
         for key, field in fields.items()
     ]
 
 
-def _table(rows_of: Mapping[str, Sequence[SettingRow]]) -> Table:
-    table = Table("setting", "value", "unit", "default", "origin", "meaning", box=None, pad_edge=False)
+def _limits(described: Mapping[str, Any]) -> str:
+    """What a JSON Schema allows for one setting, in short."""
+    if "enum" in described:
+        return ", ".join(described["enum"])
+    if described.get("type") == "boolean":
+        return "true, false"
+    if "maximum" not in described:
+        return "text"
+    low = f"{described['minimum']:g}" if "minimum" in described else f"above {described.get('exclusiveMinimum', 0):g}"
+    return f"{low}..{described['maximum']:g}"
+
+
+def _table(rows_of: Mapping[str, Sequence[SettingRow]], *, wide: bool) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("setting", no_wrap=True)
+    for name in ("value", "allowed", "default", "origin", "meaning"):
+        table.add_column(name, overflow="fold")
+    briefs = {f"identity_builder.{key}": spec.brief for key, spec in specs().items()}
     for module, rows in rows_of.items():
         for row in rows:
-            style = "bold" if row.origin != "default" else None
-            cells = (f"{module}.{row.key}", _text(row.value), row.unit, _text(row.default), row.origin, row.why)
-            table.add_row(*cells, style=style)
-    for column in table.columns:
-        column.overflow = "fold"
+            name, style = f"{module}.{row.key}", "bold" if row.origin != "default" else None
+            allowed = briefs.get(name, row.allowed)
+            shown = name if wide else f"{module}.\n{row.key}"
+            table.add_row(shown, _text(row.value), allowed, _text(row.default), row.origin, row.why, style=style)
     return table
 
 

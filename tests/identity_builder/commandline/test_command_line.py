@@ -95,6 +95,26 @@ def test_config_tells_whether_all_is_valid_and_shows_origins() -> None:
     assert call("config", "--set", "identity_builder.stop_yaw=0").exit_code == 2
 
 
+def test_config_shows_what_is_allowed_and_stays_readable() -> None:
+    wide = call("config", "--show", env={"COLUMNS": "200"}).stdout.splitlines()
+    assert wide[0].split() == ["setting", "value", "allowed", "default", "origin", "meaning"]
+    by_key = {line.split()[0]: line for line in wide if line.startswith(("identity_builder.", "vision.embed."))}
+    for key, allowed in (
+        ("identity_builder.stop_yaw", "1..7 of 7 bins"),
+        ("identity_builder.tau_id", "-1..1 cosine; or nothing"),
+        ("identity_builder.image_format", "jpeg, png"),
+        ("identity_builder.stop_when_covered", "true, false"),
+        ("vision.embed.threads", "1..64"),
+        ("vision.embed.device", "auto, cpu, cuda"),
+    ):
+        assert allowed in by_key[key]
+    narrow = call("config", "--show", env={"COLUMNS": "100"}).stdout.splitlines()
+    assert max(map(len, narrow)) <= 100
+    for key in specs():
+        assert any(line.split(" ")[0] == key for line in narrow)
+    assert "…" not in "".join(narrow)
+
+
 def test_config_names_the_line_of_a_broken_file(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("[identity_builder\n")
     result = call("config", env={"IDENTITY_BUILDER_CONFIG": str(tmp_path / "mine.toml")})
