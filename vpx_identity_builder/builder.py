@@ -119,14 +119,25 @@ class IdentitySetBuilder:
 
         `reversed_pitch`: sources of head poses whose pitch proved to have the opposite sign in this video.
         """
-        if self._result is not None:
-            return self._result
-        for frame in self._waiting:
-            self._process(frame)
-        self._cast = with_pitch_reversed(self._cast, reversed_pitch)
-        settled = settle(self._cast, self._frames, self.scales, stop_reason, self.config)
+        if self._result is None:
+            for frame in self._waiting:
+                self._process(frame)
+            self._result = self.snapshot(stop_reason, models, reversed_pitch)
+            self._waiting, self._tracklets, self._person_of, self._cast = [], (), {}, Cast()
+            self.last_fates = ()
+        return self._result
+
+    def snapshot(
+        self,
+        stop_reason: StopReason,
+        models: ModelNames | None = None,
+        reversed_pitch: frozenset[str] = frozenset(),
+    ) -> RunResult:
+        """What `finish` would give for the frames looked at so far; changes nothing."""
+        cast = with_pitch_reversed(self._cast, reversed_pitch)
+        settled = settle(cast, self._frames, self.scales, stop_reason, self.config)
         first, last = self._span_ns or (None, None)
-        self._result = RunResult(
+        return RunResult(
             persons=settled.persons,
             pair=settled.pair,
             unpublished=settled.unpublished,
@@ -139,9 +150,6 @@ class IdentitySetBuilder:
             fates=dict(sorted(self._fates.items())),
             faults=dict(sorted(self.faults.items())),
         )
-        self._waiting, self._tracklets, self._person_of, self._cast = [], (), {}, Cast()
-        self.last_fates = ()
-        return self._result
 
     def progress(self) -> Progress:
         """Counts over the persons that would be published now; coverage is the least covered person's."""

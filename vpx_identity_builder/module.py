@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,10 +13,10 @@ from vpx.sdk import Capability, Module, ModuleCapabilities, Observation, PortSch
 from . import frame_output, pixels
 from .core.types import FaceSample, IntBox, RunResult, StopReason
 from .errors import IdentityBuilderError
-from .export.folder import publish, target_folder
 from .observations import OPTIONAL, to_samples
 from .observations_read import BAD_INPUT
-from .run import Run, SourceInfo
+from .place import SourceInfo
+from .run import Run
 from .settings import Settings, resolve
 
 if TYPE_CHECKING:
@@ -39,14 +38,6 @@ _END_REASONS = {
 
 NOT_WRITTEN, NOBODY = 1, 4
 """What a command line answers with when the sets could not be written, and when there was nobody to publish."""
-
-
-def app_version() -> str:
-    """Version of the installed distribution."""
-    try:
-        return version("vpx-identity-builder")
-    except PackageNotFoundError:
-        return "0+unknown"
 
 
 class IdentityBuilder(Module):
@@ -129,6 +120,7 @@ class IdentityBuilder(Module):
         samples = self._translate(run, frame, deps, t_ns)
         if samples is not None:
             self._add(run, frame, t_ns, samples)
+            run.checkpoint(t_ns)
         progress, fates = run.builder.progress(), run.builder.last_fates
         self._stop_signalled = progress.should_stop and self.settings.config.stop.stop_when_covered
         timing, self._step_timings = self._step_timings, None
@@ -184,9 +176,7 @@ class IdentityBuilder(Module):
         satisfied = StopReason.COVERAGE_SATISFIED if self._stop_signalled else None
         ended = None if run.stop_reason is StopReason.INTERRUPTED and satisfied else run.stop_reason
         self.result = run.finish(ended or satisfied or StopReason.END_OF_VIDEO)
-        content = run.content_sha256()
-        video_id, target = target_folder(run.output_dir(), run.video_id(content), content)
-        self.output_path = publish(self.result, target, run.context(video_id, content, app_version()))
+        self.output_path = run.place.publish(self.result)
         self._unpublished, self._source, self._stop_signalled = None, SourceInfo(), False
         return self.result
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+import logging
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +12,17 @@ import numpy as np
 from .builder import IdentitySetBuilder
 from .core.config import FACE_ID_MODELS, UNCALIBRATED_NOVELTY, FaceIdModel, NoveltyScale
 from .core.types import FaceSample, ModelNames, RunResult, StopReason
-from .documents import RunContext
-from .errors import InputError
-from .names import content_hash, frame_hash, unnamed_video_id, video_id_from_stem
+from .errors import IdentityBuilderError
+from .names import frame_hash
 from .observations import InputRules, Translation, VisionModel
 from .pitch_sign import PitchEvidence
+from .place import Place, SourceInfo
 from .settings import Settings
+
+logger = logging.getLogger(__name__)
 
 RENUMBERED_BY = 1.5
 """Frames: a number further than this from time times frame rate does not count frames at that rate."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceInfo:
-    """What a host told of the video; everything may be unknown."""
-
-    path: Path | None = None
-    video_id: str | None = None
-    output_dir: Path | None = None
-    fps: float | None = None
-    source_fps: float | None = None
-
-    @classmethod
-    def from_host(cls, info: Mapping[str, Any]) -> SourceInfo:
-        """From the plain dictionary that our runner gives to `begin_run`."""
-        source, output_dir = info.get("source"), info.get("output_dir")
-        return cls(
-            path=None if source is None else Path(str(source)),
-            video_id=info.get("video_id"),
-            output_dir=None if output_dir is None else Path(str(output_dir)),
-            fps=info.get("fps"),
-            source_fps=info.get("source_fps"),
-        )
 
 
 def face_id_rows(settings: Settings) -> tuple[FaceIdModel, ...]:
@@ -60,10 +37,12 @@ class Run:
     """The builder of one video and what the documents must say about where its images come from."""
 
     settings: Settings
-    source: SourceInfo = SourceInfo()
+    source: SourceInfo = field(default_factory=SourceInfo)
     builder: IdentitySetBuilder = field(init=False)
+    place: Place = field(init=False)
     stop_reason: StopReason | None = None
-    first_frame: str | None = None
+    checkpoint_ns: int | None = None
+    checkpointed: Path | None = None
     frames_given: int = 0
     counts_frames: bool = True
     names: ModelNames = field(default_factory=ModelNames)
@@ -71,6 +50,7 @@ class Run:
 
     def __post_init__(self) -> None:
         scale = self.settings.overrides.novelty(UNCALIBRATED_NOVELTY)
+        self.place = Place(self.settings, self.source)
         self.builder = IdentitySetBuilder(self.settings.config, face_id_rows(self.settings), scale, scale)
 
     @property
@@ -87,8 +67,8 @@ class Run:
 
         Returns the samples to use: without embeddings of other models than the run's, which cannot be compared.
         """
-        if self.first_frame is None:
-            self.first_frame = frame_hash(np.ascontiguousarray(image).tobytes(), t_ns)
+        if self.place.first_frame is None:
+            self.place.first_frame = frame_hash(np.ascontiguousarray(image).tobytes(), t_ns)
         face, body = translation.vision_face, translation.vision_body
         scales = self.builder.scales
         face_scale = self._scale(face, self.names.vision_face, scales.face)
@@ -143,11 +123,33 @@ class Run:
 
     def finish(self, reason: StopReason) -> RunResult:
         """The sets, with the pitch turned round of sources that proved to give it with the opposite sign."""
-        signs = self.settings.output.pitch_signs
-        turned = frozenset(s for s in self.pitch.reversed_sources() if signs.get(s) == "auto")
+        turned = self._reversed_sources()
         self.builder.faults.update(f"pitch_reversed:{source}" for source in turned)
         result = self.builder.finish(reason, self.names, turned)
         return replace(result, models=self._final_names())
+
+    def _reversed_sources(self) -> frozenset[str]:
+        signs = self.settings.output.pitch_signs
+        return frozenset(s for s in self.pitch.reversed_sources() if signs.get(s) == "auto")
+
+    def checkpoint(self, t_ns: int) -> None:
+        """Publish what was seen so far, every `checkpoint_s` of video: a process that is killed leaves that behind.
+
+        Never replaces what an earlier run published. A failure is logged; the run goes on.
+        """
+        interval_ns = round(self.settings.output.checkpoint_s * 1e9)
+        due_ns = self.checkpoint_ns
+        if due_ns is None or not interval_ns or abs(t_ns - due_ns) < interval_ns:
+            self.checkpoint_ns = t_ns if due_ns is None else due_ns
+            return
+        self.checkpoint_ns = t_ns
+        try:
+            target = self.place.target()
+            result = self.builder.snapshot(StopReason.INTERRUPTED, self._final_names(), self._reversed_sources())
+            if result.persons and (target == self.checkpointed or not target.exists()):
+                self.checkpointed = self.place.publish(result)
+        except IdentityBuilderError as error:
+            logger.warning("no checkpoint could be written: %s", error)
 
     def _scale(self, model: VisionModel, run_model: str | None, known: NoveltyScale) -> NoveltyScale:
         """The scale of the run's model; that of another model, whose embeddings are dropped, has no say."""
@@ -168,35 +170,3 @@ class Run:
             return frame_id
         expected, keeps_rate = t_ns * rate / 1e9, abs(t_ns * fps / 1e9 - given) <= RENUMBERED_BY
         return round(expected) if keeps_rate and abs(frame_id - expected) > RENUMBERED_BY else frame_id
-
-    def content_sha256(self) -> str:
-        """Fingerprint of the source: its bytes, or its first frame where there is no file that can be read."""
-        if self.source.path is not None and self.source.path.exists():
-            with suppress(InputError):
-                return content_hash(self.source.path)
-        return self.first_frame or frame_hash(b"", 0)
-
-    def output_dir(self) -> Path:
-        """Where results go: settings, then the host, then the default."""
-        given = self.settings.origins.get("output_dir") != "default"
-        return self.settings.output.output_dir if given else self.source.output_dir or self.settings.output.output_dir
-
-    def video_id(self, content: str) -> str:
-        """Folder name: settings, then the host's name, then a name made of the content."""
-        if self.settings.output.video_id is not None:
-            return self.settings.output.video_id
-        stem = self.source.video_id or (self.source.path.stem if self.source.path is not None else None)
-        return video_id_from_stem(stem) if stem else unnamed_video_id(content)
-
-    def context(self, video_id: str, content: str, app_version: str) -> RunContext:
-        """What the documents say of this run."""
-        return RunContext(
-            video_id=video_id,
-            app_version=app_version,
-            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            source_name=None if self.source.path is None else self.source.path.name,
-            content_sha256=content,
-            fps=self.source.fps,
-            source_fps=self.source.source_fps,
-            settings=self.settings.changed(),
-        )

@@ -44,6 +44,15 @@ class OutputSettings:
     jpeg_quality: int = field(
         default=95, metadata={"low": 95, "high": 100, "unit": "JPEG quality", "why": "references must not be blocky"}
     )
+    checkpoint_s: float = field(
+        default=20.0,
+        metadata={
+            "low": 0,
+            "high": 3600,
+            "unit": "seconds of video",
+            "why": "what was seen so far is published this often, so that a killed process leaves a set; 0: never",
+        },
+    )
     face_id_model: str = field(
         default="auto",
         metadata=_meta(
@@ -139,7 +148,7 @@ class Settings:
 
     def changed(self) -> dict[str, str | int | float | bool]:
         """What differs from the defaults and bears on the choice of images; paths and names stay out."""
-        private = ("output_dir", "video_id")
+        private = ("output_dir", "video_id", "checkpoint_s")
         return {
             row.key: row.value
             for row in self.rows()

@@ -28,7 +28,8 @@ from .hosts import HOSTS, Clip, Host, HostRun
 from .upstream import FPS, FRIEND, RIDER, FakeDetect, FakeExpression, FakeVision, Script, clip
 
 YES = "yes"
-NOT_TOLD = "not told: no set is written, and none half-written"
+UNTOLD = "up to the last checkpoint, as interrupted"
+"""What a host gets that never says that the video ended."""
 DIRECT = next(host for host in HOSTS if (host.name, host.era) == ("LiteRunner", "B"))
 JPEG_PX = 3.0
 JPEG_COSINE = 0.08
@@ -40,7 +41,7 @@ SAME_PICTURE = 3.0
 
 def pipeline(output_dir: Path, script: Script | None = None, **settings: object) -> list[Module]:
     """Scripted upstream modules and a real builder."""
-    values = {"output_dir": output_dir, "stop_when_covered": False, **settings}
+    values = {"output_dir": output_dir, "stop_when_covered": False, "checkpoint_s": 1, **settings}
     return [FakeDetect(script), FakeExpression(script), FakeVision(script), IdentityBuilder(values)]
 
 
@@ -72,9 +73,15 @@ def published(output_dir: Path) -> list[Path]:
     return sorted(path.parent for path in output_dir.glob("*/identity_builder/result.json"))
 
 
-def _any_set(folder: Path) -> bool:
-    """Whether there is any part of a set; a run log may be there."""
-    return any("identity_builder" in path.parts for path in (p.relative_to(folder) for p in folder.rglob("*")))
+def _kept(folder: Path) -> str:
+    """What a killed worker left behind: one whole set that says that it is not all."""
+    sets = published(folder)
+    if len(sets) != 1:
+        return f"{len(sets)} sets"
+    result = json.loads((sets[0] / "result.json").read_text())
+    images = list(sets[0].rglob("*.jpg"))
+    whole = images and all(path.with_name(f"{path.stem}_meta.json").is_file() for path in images)
+    return UNTOLD if whole and result["stop_reason"] == "interrupted" else "not whole"
 
 
 def writes_sets(host: Host, folder: Path) -> str:
@@ -82,7 +89,7 @@ def writes_sets(host: Host, folder: Path) -> str:
     done = host.run(lambda: pipeline(folder), [clip()])
     builder = done.module("identity_builder")
     if not host.sees_result:
-        return NOT_TOLD if not _any_set(folder) and builder.finish().persons else "a set was written"
+        return _kept(folder)
     if builder.result is None or len(builder.result.persons) != 1:
         return "no result on the instance"
     return YES if published(folder) == [builder.output_path] else "no folder"
@@ -127,7 +134,8 @@ def _difference(image: bytes, picture: np.ndarray, box: tuple[int, int, int, int
 def keeps_videos_apart(host: Host, folder: Path) -> str:
     """Each video's set is byte for byte that of a fresh run."""
     clips = [clip(2.0), clip(2.0, start=500)]
-    done = host.run(lambda: pipeline(folder / "here"), clips)
+    checkpoints = 1 if host.sees_result else 0
+    done = host.run(lambda: pipeline(folder / "here", checkpoint_s=checkpoints), clips)
     done.module("identity_builder").finish()
     for one in clips if host.sees_result else clips[1:]:
         host.run(lambda: pipeline(folder / "fresh"), [one]).module("identity_builder").finish()
@@ -165,7 +173,7 @@ def keeps_what_it_has(host: Host, folder: Path) -> str:
     done = host.run(lambda: pipeline(folder), [clip()], fail_at=20)
     builder = done.module("identity_builder")
     if not host.sees_result:
-        return NOT_TOLD if not _any_set(folder) else "a set was written"
+        return _kept(folder)
     if host.reset_before_each:
         return YES if builder.result.frames == len(clip()) else "lost"
     return YES if builder.result.frames == 20 and published(folder) else "lost"
@@ -277,13 +285,13 @@ class Behaviour:
 
 
 BUILDER = (
-    Behaviour(writes_sets, NOT_TOLD),
+    Behaviour(writes_sets, UNTOLD),
     Behaviour(chooses_the_same),
     Behaviour(shows_the_right_frame),
     Behaviour(keeps_videos_apart),
     Behaviour(stands_missing_input),
     Behaviour(stands_a_bad_frame),
-    Behaviour(keeps_what_it_has, NOT_TOLD),
+    Behaviour(keeps_what_it_has, UNTOLD),
     Behaviour(loses_no_observation),
     Behaviour(tells_a_failed_export, "not told"),
 )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
-from .behaviours import ANALYZERS, BUILDER, DIRECT, JPEG_COSINE, JPEG_PX, NOT_TOLD, agrees, analyzer_clips
+from .behaviours import ANALYZERS, BUILDER, DIRECT, JPEG_COSINE, JPEG_PX, UNTOLD, agrees, analyzer_clips
 from .hosts import HOSTS, Host, HostRun, title
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "compatibility.md"
@@ -59,7 +59,8 @@ def page() -> str:
 
 {behaviours}
 
-"{NOT_TOLD}": such a host kills its worker, and no call says that the video ended.
+"{UNTOLD}": such a host kills its worker, and no call says that the video ended. The
+set is whole; the video since the last checkpoint is missing (one second in the tests, `checkpoint_s` elsewhere).
 
 ## vision.embed and the ecosystem's modules
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from visualbase import FileSource, sample
 
-from vpx_identity_builder.run import Run, SourceInfo
+from vpx_identity_builder.place import SourceInfo
+from vpx_identity_builder.run import Run
 from vpx_identity_builder.settings import resolve
 
 

@@ -17,7 +17,8 @@ from tests.ecosystem.upstream import FakeDetect, FakeExpression, FakeVision, cli
 from vpx_identity_builder import IdentityBuilder
 from vpx_identity_builder.core.config import FACE_ID_MODELS, NoveltyScale
 from vpx_identity_builder.errors import SettingsError
-from vpx_identity_builder.run import Run, SourceInfo
+from vpx_identity_builder.place import SourceInfo
+from vpx_identity_builder.run import Run
 from vpx_identity_builder.settings import resolve
 
 Change = Callable[[int, Any], Any]
@@ -51,7 +52,7 @@ def test_sources_without_a_file_are_told_apart_by_their_first_frame() -> None:
         builder = IdentityBuilder()
         builder._run = run
         builder.process(Frame.from_array(picture, 0, 0), {})
-        contents.add(run.content_sha256())
+        contents.add(run.place.content_sha256())
     assert len(contents) == 2
 
 

@@ -1,0 +1,101 @@
+"""Where one video's set goes and what its documents say of the source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from .core.types import RunResult
+from .documents import RunContext
+from .errors import InputError
+from .export.folder import publish, target_folder
+from .names import content_hash, frame_hash, unnamed_video_id, video_id_from_stem
+from .settings import Settings
+
+
+def app_version() -> str:
+    """Version of the installed distribution."""
+    try:
+        return version("vpx-identity-builder")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What a host told of the video; everything may be unknown."""
+
+    path: Path | None = None
+    video_id: str | None = None
+    output_dir: Path | None = None
+    fps: float | None = None
+    source_fps: float | None = None
+
+    @classmethod
+    def from_host(cls, info: Mapping[str, Any]) -> SourceInfo:
+        """From the plain dictionary that our runner gives to `begin_run`."""
+        source, output_dir = info.get("source"), info.get("output_dir")
+        return cls(
+            path=None if source is None else Path(str(source)),
+            video_id=info.get("video_id"),
+            output_dir=None if output_dir is None else Path(str(output_dir)),
+            fps=info.get("fps"),
+            source_fps=info.get("source_fps"),
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """The place of one video's set. `first_frame` is the fingerprint of a source without a file."""
+
+    settings: Settings
+    source: SourceInfo = field(default_factory=SourceInfo)
+    first_frame: str | None = None
+
+    def target(self) -> Path:
+        """The folder that the set belongs into. Raises `FolderNameError`."""
+        content = self.content_sha256()
+        return target_folder(self.output_dir(), self.video_id(content), content)[1]
+
+    def publish(self, result: RunResult) -> Path:
+        """Write a result there, whole or not at all. Raises `ExportError`."""
+        content = self.content_sha256()
+        video_id, target = target_folder(self.output_dir(), self.video_id(content), content)
+        return publish(result, target, self.context(video_id, content))
+
+    def content_sha256(self) -> str:
+        """Fingerprint of the source: its bytes, or its first frame where there is no file that can be read."""
+        if self.source.path is not None and self.source.path.exists():
+            with suppress(InputError):
+                return content_hash(self.source.path)
+        return self.first_frame or frame_hash(b"", 0)
+
+    def output_dir(self) -> Path:
+        """Where results go: settings, then the host, then the default."""
+        given = self.settings.origins.get("output_dir") != "default"
+        return self.settings.output.output_dir if given else self.source.output_dir or self.settings.output.output_dir
+
+    def video_id(self, content: str) -> str:
+        """Folder name: settings, then the host's name, then a name made of the content."""
+        if self.settings.output.video_id is not None:
+            return self.settings.output.video_id
+        stem = self.source.video_id or (self.source.path.stem if self.source.path is not None else None)
+        return video_id_from_stem(stem) if stem else unnamed_video_id(content)
+
+    def context(self, video_id: str, content: str) -> RunContext:
+        """What the documents say of this run."""
+        return RunContext(
+            video_id=video_id,
+            app_version=app_version(),
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            source_name=None if self.source.path is None else self.source.path.name,
+            content_sha256=content,
+            fps=self.source.fps,
+            source_fps=self.source.source_fps,
+            settings=self.settings.changed(),
+        )
