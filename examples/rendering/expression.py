@@ -86,11 +86,15 @@ def _lips(face: Floats, amounts: Amounts, cm: float, moves: Floats) -> None:
 
 
 class Spread:
-    """Carries movements of the control points to all points: exact at the controls, smooth between, still far away."""
+    """Carries movements of the control points to all points: exact at the controls, smooth between, still far away.
 
-    def __init__(self, controls: Floats, points: Floats, reach: float) -> None:
-        self._solve = np.linalg.pinv(_kernel(controls, controls, reach), rcond=1e-10)
-        self._weights = _kernel(points, controls, reach) @ self._solve
+    `share` (m,) in 0..1 is how much each point takes part.
+    """
+
+    def __init__(self, controls: Floats, points: Floats, reach: float, share: Floats) -> None:
+        solve = np.linalg.pinv(_kernel(controls, controls, reach), rcond=1e-10)
+        self.share = share
+        self._weights = _kernel(points, controls, reach) @ solve * share[:, None]
 
     def __call__(self, moves: Floats) -> Floats:
         """Movements (m, 2) of all points from those (n, 2) of the controls."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,9 +11,10 @@ from visualbase import Frame
 from vpx.face_detect import FaceDetectionAnalyzer
 from vpx.face_detect.pose import HeadPose
 
-from .head import Head, Textures, build_head, restyled
+from .head import build_head, restyled
 from .photograph import TEXTURE_SCALE, body_layer, texture
 from .scene import Rider
+from .textures import Textures
 
 Picture = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -48,7 +49,11 @@ def make_riders(picture: Picture, count: int) -> list[Rider]:
 
 
 def second_rider(first: Rider, mesh: Floats, proportions: Proportions | None = None, look: Look | None = None) -> Rider:
-    """Somebody else: other proportions, mirrored, dark hair, darker skin, a beard."""
+    """Somebody else: other proportions, mirrored, dark hair, darker skin, a beard.
+
+    The defaults of `Proportions` and `Look` were searched for the lowest Face-ID similarity that still looks like a
+    person: proportions and brows count most, the colour of hair and skin hardly.
+    """
     head, look = first.head, look or Look()
     points = reshaped(head.points, head.cm, proportions or Proportions()) * [-1.0, 1.0, 1.0]
     old = head.textures
@@ -57,9 +62,7 @@ def second_rider(first: Rider, mesh: Floats, proportions: Proportions | None = N
     size = first.body.shape[1]
     body = _suit(cv2.flip(_skin_tone(first.body, Look()), 1))
     pivot = (size / TEXTURE_SCALE - head.pivot_px[0], head.pivot_px[1])
-    other = Head(
-        other.points, other.uv, other.shade, head.triangles[:, [0, 2, 1]], head.cm, pivot, other.spread, recoloured
-    )
+    other = replace(other, triangles=head.triangles[:, [0, 2, 1]], pivot_px=pivot)
     return Rider("second", other, body, cv2.flip(first.body_alpha, 1))
 
 

@@ -65,7 +65,7 @@ def test_triangles_over_scattered_points_cover_their_hull_once():
 def test_movements_are_exact_at_the_controls():
     controls = np.random.default_rng(2).uniform(-50, 50, (12, 3))
     moves = np.random.default_rng(3).normal(size=(12, 2))
-    assert Spread(controls, controls, 20.0)(moves) == pytest.approx(moves, abs=1e-6)
+    assert Spread(controls, controls, 20.0, np.ones(12))(moves) == pytest.approx(moves, abs=1e-6)
 
 
 def test_a_smile_is_the_photograph_itself_and_a_calm_face_closes_its_lips():
