@@ -13,7 +13,7 @@ from vpx.face_detect.pose import HeadPose
 
 from .head import build_head, restyled
 from .photograph import TEXTURE_SCALE, body_layer, texture
-from .scene import Rider
+from .scene import SCALE, Rider
 from .textures import Textures
 
 Picture = NDArray[np.uint8]
@@ -44,7 +44,9 @@ def make_riders(picture: Picture, count: int) -> list[Rider]:
     mesh, rest = fitted(picture)
     large = texture(picture)
     head = build_head(large, mesh, rest)
-    first = Rider("first", head, *body_layer(large))
+    k = SCALE / TEXTURE_SCALE
+    layers = [cv2.resize(layer, None, fx=k, fy=k, interpolation=cv2.INTER_AREA) for layer in body_layer(large)]
+    first = Rider("first", head, *layers)
     return [first] if count == 1 else [first, second_rider(first, mesh)]
 
 
@@ -59,9 +61,8 @@ def second_rider(first: Rider, mesh: Floats, proportions: Proportions | None = N
     old = head.textures
     recoloured = Textures(*(_recoloured(p, mesh, look) for p in (old.plain, old.open_mouth, old.closed_eyes)))
     other = restyled(head, points, recoloured)
-    size = first.body.shape[1]
     body = _suit(cv2.flip(_skin_tone(first.body, Look()), 1))
-    pivot = (size / TEXTURE_SCALE - head.pivot_px[0], head.pivot_px[1])
+    pivot = (first.body.shape[1] / SCALE - head.pivot_px[0], head.pivot_px[1])
     other = replace(other, triangles=head.triangles[:, [0, 2, 1]], pivot_px=pivot)
     return Rider("second", other, body, cv2.flip(first.body_alpha, 1))
 
@@ -162,6 +163,6 @@ def beard_mask(mesh: Floats, size: tuple[int, int]) -> Floats:
 def _suit(picture: Picture) -> Picture:
     """The orange suit turned blue."""
     hsv = cv2.cvtColor(picture, cv2.COLOR_BGR2HSV)
-    orange = (hsv[..., 1] > 120) & (hsv[..., 0] < 18) & (np.arange(len(hsv))[:, None] > 195 * TEXTURE_SCALE)
+    orange = (hsv[..., 1] > 120) & (hsv[..., 0] < 18) & (np.arange(len(hsv))[:, None] > 195 * SCALE)
     hsv[..., 0] = np.where(orange, 108, hsv[..., 0])
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)

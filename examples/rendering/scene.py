@@ -9,21 +9,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .head import Head, draw_head
-from .photograph import TEXTURE_SCALE
+from .head import Head, draw_head, projected
 from .plan import OCCLUDERS, Moment
 
 Picture = NDArray[np.uint8]
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
 FRAME_HEIGHT, WIDTH_OF_ONE, WIDTH_OF_TWO = 480, 640, 960
 SCALE = 1.6
 """Frame pixels per photograph pixel: the face is about 150 pixels wide."""
 NOISE_LEVELS = 1.5
+MARGIN_PX = 4
 
 
 @dataclass(frozen=True)
 class Rider:
-    """A head, its body layer at texture scale (h, w, 3) with alpha (h, w), and a name."""
+    """A head, its body layer at frame scale (h, w, 3) with alpha (h, w), and a name."""
 
     name: str
     head: Head
@@ -38,7 +38,7 @@ class Stage:
         self.size = (WIDTH_OF_ONE if len(riders) == 1 else WIDTH_OF_TWO, FRAME_HEIGHT)
         self._riders = riders
         self._rng = np.random.default_rng(seed)
-        self._noise = self._rng.normal(0, NOISE_LEVELS, (self.size[1] + 64, self.size[0] + 64, 3))
+        self._noise = self._rng.normal(0, NOISE_LEVELS, (self.size[1] + 64, self.size[0] + 64, 3)).astype(np.float32)
         self._scenery = _scenery(self.size, self._rng)
 
     def frame(self, t_s: float, moments: list[Moment]) -> tuple[Picture, list[dict[str, Any]]]:
@@ -51,7 +51,7 @@ class Stage:
             picture, share = with_occluder(picture, mesh, moment)
             truths.append(_truth(rider.name, moment, mesh, share))
         light = moments[0]
-        picture = 255 * light.gain * np.clip(picture / 255, 0, 1) ** light.gamma
+        picture = 255 * light.gain * np.clip(picture / 255, 0, 1) ** np.float32(light.gamma)
         if light.blur_px > 0.05:
             picture = cv2.GaussianBlur(picture, (0, 0), light.blur_px)
         picture = picture + self._grain()
@@ -69,7 +69,7 @@ class Stage:
 
     def _background(self, t_s: float) -> Floats:
         shift = int(t_s * 260) % (self._scenery.shape[1] - self.size[0])
-        return self._scenery[:, shift : shift + self.size[0]].astype(np.float64)
+        return self._scenery[:, shift : shift + self.size[0]].astype(np.float32)
 
 
 def _scenery(size: tuple[int, int], rng: np.random.Generator) -> Picture:
@@ -87,16 +87,21 @@ def _scenery(size: tuple[int, int], rng: np.random.Generator) -> Picture:
 
 
 def _with_rider(picture: Floats, rider: Rider, moment: Moment, place: tuple[float, float]) -> tuple[Floats, Floats]:
-    size = (picture.shape[1], picture.shape[0])
-    head, k = rider.head, SCALE / TEXTURE_SCALE
-    offset = [place[i] - SCALE * head.pivot_px[i] for i in range(2)]
-    to_frame = np.array([[k, 0, offset[0]], [0, k, offset[1]]])
-    body = cv2.warpAffine(rider.body, to_frame, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
-    alpha = cv2.warpAffine(rider.body_alpha, to_frame, size)[..., None]
-    picture = picture * (1 - alpha) + body * alpha
+    size, head = (picture.shape[1], picture.shape[0]), rider.head
+    shift = np.array([[1, 0, place[0] - SCALE * head.pivot_px[0]], [0, 1, place[1] - SCALE * head.pivot_px[1]]])
+    body = cv2.warpAffine(rider.body, shift, size, borderMode=cv2.BORDER_REPLICATE)
+    alpha = cv2.warpAffine(rider.body_alpha, shift, size)[..., None]
+    picture = picture + (body - picture) * alpha
     points = head.moved(moment.pose, moment.amounts)
-    colour, alpha, mesh = draw_head(head, points, moment.amounts, SCALE, place, size)
-    return picture * (1 - alpha[..., None]) + colour * alpha[..., None], mesh
+    # The head is drawn into the part of the frame that it takes.
+    across = projected(points, head.cm, SCALE, place)[:, :2]
+    left, top = np.maximum(0, np.floor(across.min(axis=0)).astype(int) - MARGIN_PX)
+    right, bottom = np.minimum(size, np.ceil(across.max(axis=0)).astype(int) + MARGIN_PX)
+    centre = (place[0] - left, place[1] - top)
+    colour, alpha, mesh = draw_head(head, points, moment.amounts, SCALE, centre, (right - left, bottom - top))
+    part = picture[top:bottom, left:right]
+    picture[top:bottom, left:right] = part + (colour - part) * alpha[..., None]
+    return picture, mesh + np.array([left, top])
 
 
 def face_mask(mesh: Floats, size: tuple[int, int]) -> NDArray[np.bool_]:
