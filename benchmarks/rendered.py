@@ -131,6 +131,11 @@ def report_pose(seen: list[Seen]) -> None:
         mae, bias = abs(error[chosen]).mean(axis=0), error[chosen].mean(axis=0)
         parts = [f"{axis} {mae[i]:4.1f} (bias {bias[i]:+5.1f})" for i, axis in enumerate(("yaw", "pitch", "roll"))]
         print(f"  pose MAE, degrees  {name:11} {chosen.sum():4} faces  " + "  ".join(parts))
+    zero = np.zeros(len(rows))
+    for name in {s.truth["identity"] for s in rows}:
+        own = np.array([s.truth["identity"] == name for s in rows])
+        zero[own] = np.median(error[own & (abs(known[:, :2]) < 10).all(axis=1), 1])
+    print(f"  pitch MAE with each rider's own zero (median of the straight faces) {abs(error[:, 1] - zero).mean():.1f}")
     for axis, column, bins, edges in (("yaw", 0, yaw_bin, YAW_EDGES), ("pitch", 1, pitch_bin, PITCH_EDGES)):
         right = np.array([bins(a) == bins(b) for a, b in zip(known[:, column], read[:, column], strict=True)])
         away = np.array([min(abs(a - edge) for edge in edges) >= BESIDE_EDGE_DEG for a in known[:, column]])

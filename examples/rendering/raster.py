@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-_SIZES = (6, 12, 24, 48, 96, 192)
+_SIZES = (4, 6, 8, 11, 16, 22, 32, 45, 64, 90, 128, 192)
 
 
 def rasterize(
@@ -47,20 +47,19 @@ def _covered(
     corners: Floats, area: Floats, low: NDArray[np.intp], chosen: NDArray[np.intp], side: int, size: tuple[int, int]
 ) -> tuple[NDArray[np.intp], Floats, NDArray[np.intp], Floats]:
     """Pixels inside the chosen triangles: pixel index, depth, triangle, and the weights of its three corners."""
-    steps = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 2)
-    pixels = low[chosen][:, None, :] + steps[None]
-    a, b, c = (corners[chosen, i][:, None, :] for i in range(3))
+    down, along = (axis.reshape(-1) for axis in np.mgrid[0:side, 0:side])
+    x, y = low[chosen, :1] + along, low[chosen, 1:] + down
+    a, b, c = (corners[chosen, i, :2, None] for i in range(3))
+    (bx, by), (cx, cy) = (np.moveaxis(p - a, 1, 0) for p in (b, c))
+    dx, dy = x - a[:, 0], y - a[:, 1]
     double = area[chosen][:, None]
-    wb = (pixels[..., 0] - a[..., 0]) * (c[..., 1] - a[..., 1]) - (pixels[..., 1] - a[..., 1]) * (c - a)[..., 0]
-    wc = (b - a)[..., 0] * (pixels[..., 1] - a[..., 1]) - (b - a)[..., 1] * (pixels[..., 0] - a[..., 0])
-    wb, wc = wb / double, wc / double
+    wb, wc = (dx * cy - dy * cx) / double, (bx * dy - by * dx) / double
     wa = 1 - wb - wc
-    within = (np.minimum(np.minimum(wa, wb), wc) >= -1e-9) & (pixels >= 0).all(-1) & (pixels < size).all(-1)
+    within = (wa >= -1e-9) & (wb >= -1e-9) & (wc >= -1e-9) & (x >= 0) & (y >= 0) & (x < size[0]) & (y < size[1])
     row, column = np.nonzero(within)
-    weights = np.stack([wa[row, column], wb[row, column], wc[row, column]], axis=1)
+    weights = np.stack([w[row, column] for w in (wa, wb, wc)], axis=1)
     depth = (weights * corners[chosen[row], :, 2]).sum(axis=1)
-    place = pixels[row, column]
-    return place[:, 1] * size[0] + place[:, 0], depth, chosen[row], weights
+    return y[row, column] * size[0] + x[row, column], depth, chosen[row], weights
 
 
 def delaunay(points: Floats) -> NDArray[np.intp]:
