@@ -57,6 +57,7 @@ class IdentityBuilder(Module):
         self.settings: Settings = resolve(settings)
         self.result: RunResult | None = None
         self.output_path: Path | None = None
+        self.kept_earlier = False
         self._run: Run | None = None
         self._unpublished: Run | None = None
         self._source = SourceInfo()
@@ -138,6 +139,7 @@ class IdentityBuilder(Module):
         if self._run is None:
             self._run = Run(self.settings, self._source)
             self.result, self.output_path, self._unpublished = None, None, None
+            self.kept_earlier = False
         return self._run
 
     @processing_step(name="translate", description="Other modules' observations into face samples")
@@ -177,6 +179,7 @@ class IdentityBuilder(Module):
         ended = None if run.stop_reason is StopReason.INTERRUPTED and satisfied else run.stop_reason
         self.result = run.finish(ended or satisfied or StopReason.END_OF_VIDEO)
         self.output_path = run.place.publish(self.result)
+        self.kept_earlier = run.place.kept_earlier
         self._unpublished, self._source, self._stop_signalled = None, SourceInfo(), False
         return self.result
 

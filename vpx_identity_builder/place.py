@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,12 +11,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from .core.types import RunResult
+from .core.types import RunResult, StopReason
 from .documents import RunContext
 from .errors import InputError
-from .export.folder import publish, target_folder
+from .export.folder import publish, published_stop_reason, target_folder
 from .names import content_hash, frame_hash, unnamed_video_id, video_id_from_stem
 from .settings import Settings
+
+logger = logging.getLogger(__name__)
+
+FINISHED = (StopReason.END_OF_VIDEO, StopReason.COVERAGE_SATISFIED)
 
 
 def app_version() -> str:
@@ -51,11 +56,15 @@ class SourceInfo:
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """The place of one video's set. `first_frame` is the fingerprint of a source without a file."""
+    """The place of one video's set. `first_frame` is the fingerprint of a source without a file.
+
+    `kept_earlier`: a finished set of the same video was there and an unfinished run did not replace it.
+    """
 
     settings: Settings
     source: SourceInfo = field(default_factory=SourceInfo)
     first_frame: str | None = None
+    kept_earlier: bool = False
 
     def target(self) -> Path:
         """The folder that the set belongs into. Raises `FolderNameError`."""
@@ -63,9 +72,16 @@ class Place:
         return target_folder(self.output_dir(), self.video_id(content), content)[1]
 
     def publish(self, result: RunResult) -> Path:
-        """Write a result there, whole or not at all. Raises `ExportError`."""
+        """Write a result there, whole or not at all; one of an unfinished run never replaces a finished one.
+
+        Raises `ExportError`.
+        """
         content = self.content_sha256()
         video_id, target = target_folder(self.output_dir(), self.video_id(content), content)
+        self.kept_earlier = result.stop_reason not in FINISHED and published_stop_reason(target) in FINISHED
+        if self.kept_earlier:
+            logger.warning("%s: the finished set of an earlier run is kept", target)
+            return target
         return publish(result, target, self.context(video_id, content))
 
     def content_sha256(self) -> str:

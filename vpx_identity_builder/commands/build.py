@@ -28,6 +28,7 @@ from vpx_identity_builder.commands.edge import (
 )
 from vpx_identity_builder.core.types import PersonSet, RunResult
 from vpx_identity_builder.errors import SettingProblem, SettingsError
+from vpx_identity_builder.export.folder import check_writable
 from vpx_identity_builder.module import IdentityBuilder
 from vpx_identity_builder.settings import resolve
 
@@ -101,6 +102,7 @@ def build_one(source: Path, asked: Request) -> Outcome:
     code = 0
     try:
         module = IdentityBuilder(_settings_for(source, asked))
+        check_writable(module.settings.output.output_dir)
         code = _run(module, source, asked)
     except KeyboardInterrupt:
         _say_interrupted(source, module)
@@ -112,7 +114,8 @@ def build_one(source: Path, asked: Request) -> Outcome:
     seconds = time.perf_counter() - start
     if module is None:
         return Outcome(source, code, seconds)
-    return Outcome(source, code or module.exit_code, seconds, module.result, module.output_path)
+    shown = module.result if module.output_path is not None and not module.kept_earlier else None
+    return Outcome(source, code or module.exit_code, seconds, shown, module.output_path)
 
 
 def _settings_for(source: Path, asked: Request) -> dict[str, object]:
@@ -144,8 +147,12 @@ def _run(module: IdentityBuilder, source: Path, asked: Request) -> int:
 
 
 def _say_interrupted(source: Path, module: IdentityBuilder | None) -> None:
-    kept = module is not None and module.output_path is not None
-    say(f"{source}: interrupted; {'what was seen so far is published' if kept else 'nothing is published'}")
+    said = "nothing is published"
+    if module is not None and module.output_path is not None:
+        said = (
+            "the finished set of an earlier run is kept" if module.kept_earlier else "what was seen so far is published"
+        )
+    say(f"{source}: interrupted; {said}")
 
 
 def _require_runner() -> None:

@@ -7,7 +7,7 @@ import math
 from .config import GateConfig
 from .types import FaceSample
 
-WEIGHTS = {"sharpness": 0.35, "size": 0.2, "exposure": 0.15, "confidence": 0.1, "occlusion": 0.1, "alignment": 0.1}
+WEIGHTS = {"sharpness": 0.3, "size": 0.15, "exposure": 0.15, "confidence": 0.1, "occlusion": 0.2, "alignment": 0.1}
 FULL_SIZE_PX = 160.0
 WELL_EXPOSED = (80.0, 180.0)
 FLOOR = 0.01

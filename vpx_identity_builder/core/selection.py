@@ -254,8 +254,8 @@ def _notes(items: Sequence[Judged], anchors: int, challenge: int, cfg: Config) -
         )
     if challenge < selection.challenge_min:
         notes.append(
-            f"{challenge} of at least {selection.challenge_min} challenge images: the video holds no more distinct "
-            "extreme poses, lights or occlusions of this person"
+            f"{challenge} of at least {selection.challenge_min} challenge images: the frames seen hold no more "
+            "distinct extreme poses, lights or heavy occlusions of this person"
         )
     missing = sum(1 for item in items if item.buckets.yaw not in YAW_BINS)
     if missing == len(items) and items:

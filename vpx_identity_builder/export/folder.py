@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 from vpx_identity_builder.core.types import RunResult
 from vpx_identity_builder.documents import RunContext
@@ -45,17 +47,41 @@ def target_folder(output_dir: Path, video_id: str, content_sha256: str) -> tuple
     raise FolderNameError(video_id, "the name and all its suffixes are taken by other content")
 
 
+def check_writable(output_dir: Path) -> None:
+    """Raise `ExportError` where sets cannot be written, before anything is computed for them."""
+    nearest = next(path for path in (output_dir, *output_dir.absolute().parents) if path.exists() or path.is_symlink())
+    if not nearest.is_dir():
+        raise ExportError(output_dir, f"{nearest} is not a folder")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ExportError(output_dir, f"no permission to write in {nearest}")
+
+
+def published_stop_reason(target: Path) -> str | None:
+    """Why the run ended whose set is in `target`; None if there is no set or it does not say."""
+    document = _document_of(target)
+    reason = document.get("stop_reason") if document else None
+    return reason if isinstance(reason, str) else None
+
+
 def _content_of(target: Path) -> str | None:
     """Content hash of the set in `target`: None if there is no set, empty if one is there but does not say."""
+    document = _document_of(target)
+    if document is None:
+        return None
+    video = document.get("video")
+    found = video.get("content_sha256") if isinstance(video, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def _document_of(target: Path) -> dict[str, Any] | None:
+    """The `result.json` of the set in `target`: None if there is no set, empty if it cannot be read as a document."""
     marker = published_marker(target)
     try:
         document = json.loads(marker.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (json.JSONDecodeError, UnicodeDecodeError):
-        return ""
+        return {}
     except OSError as error:
         raise ExportError(marker, error.strerror or type(error).__name__) from error
-    video = document.get("video") if isinstance(document, dict) else None
-    found = video.get("content_sha256") if isinstance(video, dict) else None
-    return found if isinstance(found, str) else ""
+    return document if isinstance(document, dict) else {}

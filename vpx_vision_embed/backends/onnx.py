@@ -82,6 +82,7 @@ def _open(path: Path, device: str, threads: int) -> ort.InferenceSession:
     if device == "cuda":
         providers.insert(0, "CUDAExecutionProvider")
     try:
+        ort.disable_telemetry_events()
         session = ort.InferenceSession(str(path), options, providers=providers)
     except ORT_ERRORS as error:
         raise BackendError(f"ONNX Runtime cannot load {path}: {error}") from error

@@ -77,3 +77,22 @@ def test_a_checkpoint_that_cannot_be_written_costs_a_warning_only(
     builder = feed(tmp_path / "taken", 2.5, checkpoint_s=1)
     assert "no checkpoint could be written" in caplog.text
     assert builder.result is None
+
+
+def test_an_interrupted_run_does_not_replace_a_finished_set(tmp_path: Path) -> None:
+    feed(tmp_path, 3.5, checkpoint_s=0).finish()
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    builder = feed(tmp_path, 2.5, checkpoint_s=0)
+    builder.end_run("interrupted")
+    builder.finish()
+    assert builder.kept_earlier
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_finished_run_replaces_a_finished_set_and_an_interrupted_one(tmp_path: Path) -> None:
+    for reason in ("interrupted", "end_of_video", "end_of_video"):
+        builder = feed(tmp_path, 3.5, checkpoint_s=0)
+        builder.end_run(reason)
+        builder.finish()
+        assert not builder.kept_earlier
+        assert result_of(tmp_path)["stop_reason"] == reason

@@ -27,6 +27,7 @@ class MoveNet:
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         model = convert(load_weights(DOCUMENT_KEY), load_weights(WEIGHTS_KEY))
+        ort.disable_telemetry_events()
         self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
 

@@ -16,4 +16,5 @@ def make_session(model: bytes, threads: int) -> ort.InferenceSession:
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    ort.disable_telemetry_events()
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
