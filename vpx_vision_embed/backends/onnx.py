@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from vpx_vision_embed.backends.base import Device, require_answer
 from vpx_vision_embed.errors import BackendError, BackendUnavailableError, ClosedError
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when the library is loaded: it would leave an id in the home
 
 try:
     import onnxruntime as ort
@@ -82,7 +85,6 @@ def _open(path: Path, device: str, threads: int) -> ort.InferenceSession:
     if device == "cuda":
         providers.insert(0, "CUDAExecutionProvider")
     try:
-        ort.disable_telemetry_events()
         session = ort.InferenceSession(str(path), options, providers=providers)
     except ORT_ERRORS as error:
         raise BackendError(f"ONNX Runtime cannot load {path}: {error}") from error

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when the library is loaded: it would leave an id in the home
+
 import onnxruntime as ort
 
 from vpx.body_pose.convert import convert
@@ -27,7 +32,6 @@ class MoveNet:
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         model = convert(load_weights(DOCUMENT_KEY), load_weights(WEIGHTS_KEY))
-        ort.disable_telemetry_events()
         self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
 

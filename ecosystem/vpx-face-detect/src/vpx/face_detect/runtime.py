@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when the library is loaded: it would leave an id in the home
+
 import onnxruntime as ort
 
 
@@ -16,5 +20,4 @@ def make_session(model: bytes, threads: int) -> ort.InferenceSession:
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    ort.disable_telemetry_events()
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
