@@ -70,6 +70,11 @@ def from_file(environ: Mapping[str, str], cwd: Path, problems: list[SettingProbl
         for key, value in document.items()
         if not isinstance(value, dict)
     )
+    problems.extend(
+        SettingProblem(f"[{key}]", "table", f"no such table; did you mean [{MODULE}]?", origin)
+        for key, value in document.items()
+        if isinstance(value, dict) and key != MODULE and get_close_matches(key, [MODULE], cutoff=0.8)
+    )
     table = document.get(MODULE, {})
     return {key: Found(value, origin) for key, value in table.items()} if isinstance(table, dict) else {}
 

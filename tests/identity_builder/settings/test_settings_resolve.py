@@ -141,6 +141,12 @@ def test_a_key_outside_every_table_is_not_silently_ignored(tmp_path: Path) -> No
     ]
 
 
+def test_a_mistyped_table_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "identity_builder.toml").write_text("[identity_buidler]\nmax_persons = 1\n")
+    with pytest.raises(SettingsError, match=r"\[identity_buidler\].*did you mean \[identity_builder\]"):
+        resolve({}, {}, tmp_path)
+
+
 def test_a_syntax_error_names_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("[identity_builder]\nanchors_max = = 4\n")
     (found,) = problems({}, {"IDENTITY_BUILDER_CONFIG": str(tmp_path / "mine.toml")})
