@@ -65,31 +65,34 @@ class Place:
     source: SourceInfo = field(default_factory=SourceInfo)
     first_frame: str | None = None
     kept_earlier: bool = False
+    _file_hash: str | None = field(default=None, init=False)
 
     def target(self) -> Path:
         """The folder that the set belongs into. Raises `FolderNameError`."""
+        return self._named_target()[1]
+
+    def _named_target(self) -> tuple[str, Path]:
         content = self.content_sha256()
-        return target_folder(self.output_dir(), self.video_id(content), content)[1]
+        return target_folder(self.output_dir(), self.video_id(content), content)
 
     def publish(self, result: RunResult) -> Path:
         """Write a result there, whole or not at all; one of an unfinished run never replaces a finished one.
 
         Raises `ExportError`.
         """
-        content = self.content_sha256()
-        video_id, target = target_folder(self.output_dir(), self.video_id(content), content)
+        video_id, target = self._named_target()
         self.kept_earlier = result.stop_reason not in FINISHED and published_stop_reason(target) in FINISHED
         if self.kept_earlier:
             logger.warning("%s: the finished set of an earlier run is kept", target)
             return target
-        return publish(result, target, self.context(video_id, content))
+        return publish(result, target, self.context(video_id))
 
     def content_sha256(self) -> str:
-        """Fingerprint of the source: its bytes, or its first frame where there is no file that can be read."""
-        if self.source.path is not None and self.source.path.exists():
+        """Fingerprint of the source: its bytes, read once, or its first frame where no file can be read."""
+        if self._file_hash is None and self.source.path is not None and self.source.path.exists():
             with suppress(InputError):
-                return content_hash(self.source.path)
-        return self.first_frame or frame_hash(b"", 0)
+                self._file_hash = content_hash(self.source.path)
+        return self._file_hash or self.first_frame or frame_hash(b"", 0)
 
     def output_dir(self) -> Path:
         """Where results go: settings, then the host, then the default."""
@@ -103,14 +106,14 @@ class Place:
         stem = self.source.video_id or (self.source.path.stem if self.source.path is not None else None)
         return video_id_from_stem(stem) if stem else unnamed_video_id(content)
 
-    def context(self, video_id: str, content: str) -> RunContext:
+    def context(self, video_id: str) -> RunContext:
         """What the documents say of this run."""
         return RunContext(
             video_id=video_id,
             app_version=app_version(),
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             source_name=None if self.source.path is None else self.source.path.name,
-            content_sha256=content,
+            content_sha256=self.content_sha256(),
             fps=self.source.fps,
             source_fps=self.source.source_fps,
             settings=self.settings.changed(),

@@ -145,8 +145,10 @@ class Run:
         self.checkpoint_ns = t_ns
         try:
             target = self.place.target()
+            if target != self.checkpointed and target.exists():
+                return
             result = self.builder.snapshot(StopReason.INTERRUPTED, self._final_names(), self._reversed_sources())
-            if result.persons and (target == self.checkpointed or not target.exists()):
+            if result.persons:
                 self.checkpointed = self.place.publish(result)
         except IdentityBuilderError as error:
             logger.warning("no checkpoint could be written: %s", error)

@@ -16,7 +16,7 @@ from .novelty import dual_novelty
 from .pool import Decision, Offer
 from .quality import quality_score
 from .selection import anchor_score, is_anchor
-from .types import Box, Candidate, FaceSample, IntBox
+from .types import Box, Buckets, Candidate, FaceSample, IntBox
 
 OTHER_FACE_CONFIDENCE = 0.5
 """A face surer than this in the crop spoils it: a reference image shows one person."""
@@ -94,7 +94,7 @@ def consider(
     offer = Offer(
         quality,
         not loose_failed,
-        _anchor_claim(rider, sample, quality, cfg),
+        _anchor_claim(rider, sample, buckets, quality, cfg),
         {name: score + quality for name, score in conditions.items()},
     )
     draft = Candidate(sample, buckets, crop, b"", novelty)
@@ -105,11 +105,9 @@ def consider(
     return Outcome(rider, code, lost_to_t_ns=decision.lost_to_t_ns)
 
 
-def _anchor_claim(rider: Rider, sample: FaceSample, quality: float, cfg: Config) -> float | None:
+def _anchor_claim(rider: Rider, sample: FaceSample, buckets: Buckets, quality: float, cfg: Config) -> float | None:
     """Score among the anchor candidates, None where it cannot be one; the strict gate is asked again at the end."""
-    person = rider.person
-    buckets = classify(sample, person.brightness.median, cfg.selection)
     if not is_anchor(sample, buckets, True, cfg):
         return None
-    strict = strict_gate(sample, person.sharpness.median, cfg.gates).passed
+    strict = strict_gate(sample, rider.person.sharpness.median, cfg.gates).passed
     return anchor_score(sample, quality, cfg) + (STRICT_BONUS if strict else 0.0)
