@@ -20,7 +20,7 @@ from .core.persons import Evidence, observed, rank
 from .core.prototype import with_unit_vectors
 from .core.settle import settle
 from .core.tracks import Assignment, Tracklet, is_trusted, step
-from .core.types import FaceSample, IntBox, ModelNames, PairCandidate, RunResult, StopReason
+from .core.types import FaceSample, IntBox, ModelNames, RunResult, StopReason
 
 Encoder = Callable[[IntBox], bytes]
 """Encodes a crop of the frame at hand, `(x1, y1, x2, y2)` px, as JPEG or PNG bytes."""
@@ -149,6 +149,7 @@ class IdentitySetBuilder:
             last_t_ns=last,
             fates=dict(sorted(self._fates.items())),
             faults=dict(sorted(self.faults.items())),
+            notes=settled.notes,
         )
 
     def progress(self) -> Progress:
@@ -292,7 +293,6 @@ class IdentitySetBuilder:
         everybody = [fate.assignment.sample for fate in self.last_fates]
         draft = draft_pair(faces, everybody, self.scales, self.config)
         slots = self._cast.pairs.get(frozenset(found), PairSlots())
-        if draft is not None and slots.wants(frame.t_ns, draft.score):
-            image = frame.encode(draft.crop_box)
-            pair = PairCandidate(draft.first, draft.second, draft.crop_box, image, draft.overlap)
+        if draft is not None and slots.wants(draft.pair, draft.score):
+            pair = replace(draft.pair, image=frame.encode(draft.pair.crop_box))
             self._cast = self._cast.with_pairs(frozenset(found), slots.with_pair(pair, draft.score))

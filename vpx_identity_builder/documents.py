@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from vpx_identity_builder import schema, schema_parts
 from vpx_identity_builder.core.gates import GATE_VERSION
+from vpx_identity_builder.core.pair import same_expression
 from vpx_identity_builder.core.types import ChosenImage, ModelNames, PairImage, PersonSet, RunResult
 from vpx_identity_builder.cues import cues_for
 from vpx_identity_builder.documents_parts import (
@@ -26,6 +27,7 @@ from vpx_identity_builder.documents_parts import (
     rounded,
     scale_of,
     shares_of,
+    simultaneous_of,
     summary_of,
     unpublished_of,
     version_of,
@@ -118,15 +120,14 @@ def pair_meta(image: PairImage, models: ModelNames, context: RunContext) -> sche
             person_ids=image.person_ids,
             frame_idx=first.sample.frame_idx,
             timestamp_ms=milliseconds(first.sample.t_ns),
-            quality_score=rounded(image.quality),
+            quality_score=rounded(min(image.qualities)),
+            novelty_score=number(image.novelty),
             overlap=rounded(pair.overlap),
             relative_position=relative_position(first.sample.bbox, second.sample.bbox, image.person_ids),
             scale=scale_of(first.sample.bbox, second.sample.bbox),
-            same_expression=first.buckets.expression == second.buckets.expression != "unknown",
-            persons=(
-                member_of(first, image.person_ids[0], image.stability[0]),
-                member_of(second, image.person_ids[1], image.stability[1]),
-            ),
+            same_expression=same_expression(pair),
+            simultaneous=simultaneous_of(first.sample, second.sample),
+            persons=(member_of(image, 0), member_of(image, 1)),
             crop_box=pair.crop_box,
             embed_model_version=models.vision_face or UNKNOWN_MODEL,
             gate_version=GATE_VERSION,
@@ -189,6 +190,4 @@ def _notes(result: RunResult) -> list[str]:
         notes.append("No vision embedding was seen: what is new could not be measured.")
     elif result.frames_with_faces and not result.models.vision_calibrated:
         notes.append(f"The novelty thresholds are not calibrated for {result.models.vision_face}.")
-    if len(result.persons) >= 2 and not result.pair:
-        notes.append("No pair image: the two were never together in one frame, both good enough and apart.")
-    return notes
+    return [*notes, *result.notes]

@@ -11,12 +11,16 @@ from pydantic import ValidationError
 
 from vpx_identity_builder import schema_parts as schema
 from vpx_identity_builder.core.buckets import UNKNOWN
+from vpx_identity_builder.core.geometry import centre
+from vpx_identity_builder.core.pair import placing, together
 from vpx_identity_builder.core.types import (
     Box,
     Candidate,
     Coverage,
+    FaceSample,
     GateResult,
     ModelNames,
+    PairImage,
     PersonSet,
     UnpublishedPerson,
 )
@@ -143,33 +147,43 @@ def expression_source_of(candidate: Candidate) -> Literal["signals", "em_happy"]
     return "em_happy" if expression == "smile" and candidate.sample.expression.smile is None else "signals"
 
 
-def member_of(candidate: Candidate, person_id: int, stability: float) -> schema.PairMember:
-    """One of the two people in a pair image."""
+def member_of(image: PairImage, index: int) -> schema.PairMember:
+    """One of the two people in a pair image: `index` 0 is the image-left one."""
+    candidate = (image.candidate.first, image.candidate.second)[index]
     buckets = candidate.buckets
     return schema.PairMember(
-        person_id=person_id,
+        person_id=image.person_ids[index],
         yaw_bin=buckets.yaw,
         pitch_bin=buckets.pitch,
         expression_bin=buckets.expression,
         occlusion_bin=buckets.occlusion,
-        stable_score=cosine(stability),
+        lighting_bin=buckets.lighting,
+        quality_score=rounded(image.qualities[index]),
+        stable_score=cosine(image.stability[index]),
         face_bbox=int_box(candidate.sample.bbox),
+        gates=schema.Gates(strict=gate_of(image.strict[index]), loose=gate_of(image.loose[index])),
     )
 
 
 def relative_position(left: Box, right: Box, ids: tuple[int, int]) -> schema.RelativePosition:
     """Where the right face is, seen from the left one (§12). Boxes in pixels, `ids` left and right person."""
-    dx_px = (right[0] + right[2] - left[0] - left[2]) / 2
-    dy_px = (right[1] + right[3] - left[1] - left[3]) / 2
-    height_px = max((left[3] - left[1] + right[3] - right[1]) / 2, 1.0)
+    found = placing(left, right)
+    (left_x, left_y), (right_x, right_y) = centre(left), centre(right)
     return schema.RelativePosition(
         left=ids[0],
         right=ids[1],
-        dx=rounded(dx_px / height_px),
-        dy=rounded(dy_px / height_px),
-        distance=rounded(math.hypot(dx_px, dy_px) / height_px),
-        distance_px=round(math.hypot(dx_px, dy_px), 1),
+        dx=rounded(found.dx),
+        dy=rounded(found.dy),
+        distance=rounded(found.distance),
+        distance_px=round(math.hypot(right_x - left_x, right_y - left_y), 1),
+        bin=found.label,
     )
+
+
+def simultaneous_of(first: FaceSample, second: FaceSample) -> schema.Simultaneous:
+    """What two faces of one frame do together (§12)."""
+    shared = together(first, second)
+    return schema.Simultaneous(both_smile=shared.both_smile, both_mouth_open=shared.both_mouth_open)
 
 
 def scale_of(left: Box, right: Box) -> schema.Scale:

@@ -24,6 +24,7 @@ from vpx_identity_builder.schema_parts import (
     PersonSummary,
     RelativePosition,
     Scale,
+    Simultaneous,
     Unit,
     Unpublished,
     Version,
@@ -72,17 +73,23 @@ class ImageMeta(Document):
 
 
 class PairMeta(Document):
-    """`pair/NAME_meta.json` (§12). `same_expression`: both show one known expression at the same moment."""
+    """`pair/NAME_meta.json` (§12).
+
+    `same_expression`: both show one known expression at the same moment. `overlap`: IoU of the two face boxes.
+    `novelty_score`: distance to the nearest earlier pair image, of the person who changed more.
+    """
 
     type: Literal["pair"] = "pair"
     person_ids: tuple[int, int]
     frame_idx: int
     timestamp_ms: float
     quality_score: Unit
+    novelty_score: float | None
     overlap: Unit
     relative_position: RelativePosition
     scale: Scale
     same_expression: bool
+    simultaneous: Simultaneous
     persons: tuple[PairMember, PairMember]
     crop_box: IntBox
     embed_model_version: str

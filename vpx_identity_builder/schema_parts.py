@@ -164,19 +164,25 @@ class ImageDetails(Document):
 
 
 class PairMember(Document):
-    """One of the two people in a pair image."""
+    """One of the two people in a pair image. Both passed the strict gate."""
 
     person_id: int
     yaw_bin: str
     pitch_bin: str
     expression_bin: str
     occlusion_bin: str
+    lighting_bin: str
+    quality_score: Unit
     stable_score: Cosine | None
     face_bbox: IntBox
+    gates: Gates
 
 
 class RelativePosition(Document):
-    """From the image-left face to the right one: centre offsets in mean face heights (dy > 0 = lower), and the gap."""
+    """From the image-left person to the right one: offsets of the face centres in mean face widths (dy > 0 = lower).
+
+    `bin` is the kind of placing by which pair images are kept apart, for example `near_level`.
+    """
 
     left: int
     right: int
@@ -184,6 +190,14 @@ class RelativePosition(Document):
     dy: float
     distance: float
     distance_px: float
+    bin: str
+
+
+class Simultaneous(Document):
+    """What both do at the same moment, told by the signals themselves; null = not known of both."""
+
+    both_smile: bool | None
+    both_mouth_open: bool | None
 
 
 class Scale(Document):

@@ -18,7 +18,8 @@ PITCH_EDGES = (-20.0, -7.0, 7.0, 20.0)
 PITCH_BINS = ("down", "slight-down", "neutral", "slight-up", "up")
 PITCH_LABELS = ("-30", "-15", "0", "15", "30")
 
-EXPRESSION_BINS = ("neutral", "smile", "mouth_open", "eyes_closed")
+EYES_CLOSED = "eyes_closed"
+EXPRESSION_BINS = ("neutral", "smile", "mouth_open", EYES_CLOSED)
 MOUTH_OPEN_FROM = 0.3
 SMILE_FROM = 0.3
 EYES_OPEN_FROM = 0.3
@@ -48,21 +49,31 @@ def pitch_bin(pitch_deg: float | None) -> str:
     return UNKNOWN if pitch_deg is None else PITCH_BINS[_bin_index(pitch_deg, PITCH_EDGES)]
 
 
+def is_smiling(signals: ExpressionSignals) -> bool | None:
+    """By the smile, else a high probability of happiness; None where neither tells (a low one tells nothing)."""
+    if signals.smile is not None:
+        return signals.smile >= SMILE_FROM
+    happy = signals.happy_probability
+    return True if happy is not None and happy >= HAPPY_FROM else None
+
+
+def is_mouth_open(signals: ExpressionSignals) -> bool | None:
+    """None where it was not measured."""
+    return None if signals.mouth_open is None else signals.mouth_open >= MOUTH_OPEN_FROM
+
+
 def expression_bin(signals: ExpressionSignals) -> str:
     """Expression bin; eyes_closed before smile before mouth_open before neutral.
 
     Neutral needs every signal: what was not measured is not claimed to be absent.
     """
-    smile = signals.smile
     if signals.eye_open is not None and signals.eye_open < EYES_OPEN_FROM:
-        return "eyes_closed"
-    if smile is not None and smile >= SMILE_FROM:
+        return EYES_CLOSED
+    if is_smiling(signals):
         return "smile"
-    if smile is None and signals.happy_probability is not None and signals.happy_probability >= HAPPY_FROM:
-        return "smile"
-    if signals.mouth_open is not None and signals.mouth_open >= MOUTH_OPEN_FROM:
+    if is_mouth_open(signals):
         return "mouth_open"
-    known = smile is not None and signals.mouth_open is not None and signals.eye_open is not None
+    known = None not in (signals.smile, signals.mouth_open, signals.eye_open)
     return "neutral" if known else UNKNOWN
 
 

@@ -113,7 +113,7 @@ def _renamed_pairs(held: Mapping[PairKey, PairSlots], gone: int, number: int) ->
             continue
         target = result.get(new_key, PairSlots())
         for entry in slots.entries():
-            if target.wants(entry.candidate.first.sample.t_ns, entry.score):
+            if target.wants(entry.candidate, entry.score):
                 target = target.with_pair(entry.candidate, entry.score)
         result[new_key] = target
     return result

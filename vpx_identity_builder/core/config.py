@@ -90,7 +90,8 @@ class SelectionConfig:
     bright_level: float = _setting(200, 0, 255, "grey level", "§5: mean of the crop above this is overexposed")
     dark_of_median: float = _setting(0.75, 0, 1, "of the person's median", "dark is a condition, not a skin tone")
     bright_of_median: float = _setting(1.2, 1, 10, "of the person's median", "bright is a condition, not a skin tone")
-    pair_max: int = _setting(8, 0, 50, "images", "pair images when two are published")
+    pair_max: int = _setting(8, 0, 50, "images", "pair images when two are published (§12); 0: none")
+    pair_min: int = _setting(3, 0, 50, "images", "fewer pair images than this are explained, never padded")
     pair_overlap: float = _setting(0.05, 0, 1, "IoU", "mutual occlusion above this spoils a pair image (§12)")
     crop_scale: float = _setting(2.4, 1.2, 6, "face sizes", "side of the head-and-shoulders crop")
 

@@ -76,4 +76,4 @@ def _pairs(slots: PairSlots, sources: Collection[str]) -> PairSlots:
         t_ns: replace(pair, first=_candidate(pair.first, sources), second=_candidate(pair.second, sources))
         for t_ns, pair in slots.pairs.items()
     }
-    return PairSlots(_slots(slots.slots, sources), turned)
+    return replace(slots, pairs=turned)

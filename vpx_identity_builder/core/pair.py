@@ -1,16 +1,104 @@
-"""Images that hold two riders at once (§12)."""
+"""Images that hold two riders at once (§12): what they show together, and the bounded pool of the best of each kind."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import math
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from .pool import Scored, TimeSlots
-from .types import PairCandidate
+from .buckets import UNKNOWN, is_mouth_open, is_smiling
+from .geometry import centre
+from .pool import BETTER_BY, Scored, TimeSlots
+from .types import Box, FaceSample, PairCandidate
 
 PAIR_SLOTS = 24
+CELL_SLOTS = 2
+MAX_CELLS = 32
+"""Kinds of pair images that the pool tells apart; beyond them a better kind takes the place of the worst."""
 TOGETHER_BONUS = 0.2
 """Both smiling or both mouths open is worth as much as this much quality (§12: such frames are especially valuable)."""
+DISTANCE_EDGES = (1.5, 2.5, 4.0)
+DISTANCE_BINS = ("touching", "near", "apart", "far")
+"""Distance of the face centres in face widths: heads that touch, shoulders that touch, a seat apart, further."""
+LEVEL_WITHIN = 0.5
+"""Vertical offset in face widths up to which two heads count as level: about the difference of two people's heights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """The right face seen from the left one, in mean face widths: `dx` > 0 to the right, `dy` > 0 lower."""
+
+    dx: float
+    dy: float
+
+    @property
+    def distance(self) -> float:
+        """Between the face centres, in mean face widths."""
+        return math.hypot(self.dx, self.dy)
+
+    @property
+    def label(self) -> str:
+        """Bin of the relative position (§12)."""
+        level = "level" if abs(self.dy) <= LEVEL_WITHIN else "right_lower" if self.dy > 0 else "left_lower"
+        return f"{DISTANCE_BINS[bisect_right(DISTANCE_EDGES, self.distance)]}_{level}"
+
+
+def placing(left: Box, right: Box) -> Placing:
+    """Where the right face is, seen from the left one. Boxes in pixels."""
+    width_px = max((left[2] - left[0] + right[2] - right[0]) / 2, 1.0)
+    (left_x, left_y), (right_x, right_y) = centre(left), centre(right)
+    return Placing((right_x - left_x) / width_px, (right_y - left_y) / width_px)
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What both faces of one frame do at the same moment (§12); None = not known of both."""
+
+    both_smile: bool | None
+    both_mouth_open: bool | None
+
+    @property
+    def any(self) -> bool:
+        """True when they smile together or have their mouths open together."""
+        return bool(self.both_smile) or bool(self.both_mouth_open)
+
+
+def together(first: FaceSample, second: FaceSample) -> Together:
+    """Told by the signals themselves: a laugh is a smile with an open mouth, and its bin says the smile only."""
+    one, two = first.expression, second.expression
+    return Together(
+        _both(is_smiling(one), is_smiling(two)),
+        _both(is_mouth_open(one), is_mouth_open(two)),
+    )
+
+
+def _both(one: bool | None, two: bool | None) -> bool | None:
+    if one is None or two is None:
+        return False if one is False or two is False else None
+    return one and two
+
+
+def joint_expression(pair: PairCandidate) -> str:
+    """Bin of what both show: what they do together, else the two expressions from left to right."""
+    shared = together(pair.first.sample, pair.second.sample)
+    names = [name for name in ("both_smile", "both_mouth_open") if getattr(shared, name)]
+    return "+".join(names) or f"{pair.first.buckets.expression}/{pair.second.buckets.expression}"
+
+
+def same_expression(pair: PairCandidate) -> bool:
+    """True when both show one known expression."""
+    return pair.first.buckets.expression == pair.second.buckets.expression != UNKNOWN
+
+
+def cell_of(pair: PairCandidate) -> str:
+    """Kind of a pair image: relative position × joint expression (§12)."""
+    return f"{placing(pair.first.sample.bbox, pair.second.sample.bbox).label} {joint_expression(pair)}"
+
+
+def pair_score(qualities: tuple[float, float], shared: Together, overlap: float) -> float:
+    """The weaker face's quality, less the overlap of the faces, with a bonus for doing the same together."""
+    return min(qualities) - overlap + (TOGETHER_BONUS if shared.any else 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,43 +111,47 @@ class PairEntry:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairSlots:
-    """Best pair image per stretch of time, bounded like `TimeSlots`."""
+    """Best pair image per stretch of time, and the best of every kind whatever its time; bounded like `TimeSlots`."""
 
     slots: TimeSlots = field(default_factory=lambda: TimeSlots(PAIR_SLOTS))
+    cells: Mapping[str, TimeSlots] = field(default_factory=dict)
     pairs: Mapping[int, PairCandidate] = field(default_factory=dict)
 
-    def wants(self, t_ns: int, score: float) -> bool:
-        """True when a pair of this time and score would be kept."""
-        return self.slots.wants(t_ns, score)
+    def wants(self, pair: PairCandidate, score: float) -> bool:
+        """True when this pair image, which need not be encoded yet, would be kept."""
+        t_ns = pair.first.sample.t_ns
+        return self.slots.wants(t_ns, score) or self._cell_wants(cell_of(pair), t_ns, score)
 
     def with_pair(self, pair: PairCandidate, score: float) -> PairSlots:
-        """With this pair in its slot."""
-        slots = self.slots.with_entry(Scored(score, pair.first))
-        held = {entry.candidate.sample.t_ns for entry in slots.entries.values()}
-        pairs = {t_ns: kept for t_ns, kept in {**self.pairs, pair.first.sample.t_ns: pair}.items() if t_ns in held}
-        return PairSlots(slots, pairs)
+        """With this pair in the slots that want it."""
+        t_ns, cell, entry = pair.first.sample.t_ns, cell_of(pair), Scored(score, pair.first)
+        slots = self.slots.with_entry(entry) if self.slots.wants(t_ns, score) else self.slots
+        cells = dict(self.cells)
+        if self._cell_wants(cell, t_ns, score):
+            cells[cell] = cells.get(cell, TimeSlots(CELL_SLOTS)).with_entry(entry)
+            if len(cells) > MAX_CELLS:
+                del cells[min(cells, key=lambda name: (_best(cells[name]), name))]
+        held = {e.candidate.sample.t_ns for kept in (slots, *cells.values()) for e in kept.entries.values()}
+        pairs = {t: kept for t, kept in {**self.pairs, t_ns: pair}.items() if t in held}
+        return replace(self, slots=slots, cells=cells, pairs=pairs)
 
     def entries(self) -> list[PairEntry]:
         """All kept pairs, best first."""
-        found = [
-            PairEntry(entry.score, self.pairs[entry.candidate.sample.t_ns]) for entry in self.slots.entries.values()
+        scores = {
+            entry.candidate.sample.t_ns: entry.score
+            for kept in (self.slots, *self.cells.values())
+            for entry in kept.entries.values()
+        }
+        return [
+            PairEntry(score, self.pairs[t_ns]) for t_ns, score in sorted(scores.items(), key=lambda e: (-e[1], e[0]))
         ]
-        return sorted(found, key=lambda entry: (-entry.score, entry.candidate.first.sample.t_ns))
+
+    def _cell_wants(self, cell: str, t_ns: int, score: float) -> bool:
+        held = self.cells.get(cell)
+        if held is not None:
+            return held.wants(t_ns, score)
+        return len(self.cells) < MAX_CELLS or score > min(map(_best, self.cells.values())) + BETTER_BY
 
 
-def pair_score(qualities: tuple[float, float], expressions: tuple[str, str]) -> float:
-    """The weaker face's quality, with a bonus for a shared smile or open mouths."""
-    together = expressions[0] == expressions[1] and expressions[0] in ("smile", "mouth_open")
-    return min(qualities) + (TOGETHER_BONUS if together else 0.0)
-
-
-def choose_pairs(entries: Sequence[PairEntry], limit: int, gap_ms: float) -> list[PairEntry]:
-    """Best first, apart in time."""
-    chosen: list[PairEntry] = []
-    for entry in entries:
-        t_ns = entry.candidate.first.sample.t_ns
-        if len(chosen) < limit and all(
-            abs(t_ns - other.candidate.first.sample.t_ns) >= gap_ms * 1e6 for other in chosen
-        ):
-            chosen.append(entry)
-    return chosen
+def _best(slots: TimeSlots) -> float:
+    return max(entry.score for entry in slots.entries.values())

@@ -1,4 +1,7 @@
-"""Two persons' faces in one frame offered as a pair image (§12): both strict, surely theirs, apart and alone."""
+"""Two persons' faces in one frame offered as a pair image (§12).
+
+Both pass the strict gate, are surely who they are taken for, have their eyes open, and are apart and alone.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import geometry
-from .buckets import classify
+from .buckets import EYES_CLOSED, classify
 from .cast import Rider
 from .config import Config
 from .gates import strict_gate
 from .meeting import is_confirmed
 from .offer import Scales, crop_box, other_boxes
-from .pair import pair_score
+from .pair import pair_score, together
 from .quality import quality_score
 from .tracks import Assignment
-from .types import Candidate, FaceSample, IntBox
+from .types import Candidate, FaceSample, PairCandidate
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairDraft:
-    """A pair image that is not encoded yet, the left face first. `overlap`: IoU of the two face boxes."""
+    """A pair image that is not encoded yet, with the score it competes with."""
 
-    first: Candidate
-    second: Candidate
-    crop_box: IntBox
-    overlap: float
+    pair: PairCandidate
     score: float
 
 
@@ -40,13 +40,15 @@ def draft_pair(
     if overlap > cfg.selection.pair_overlap:
         return None
     first, second = _member(one, left, cfg), _member(two, right, cfg)
+    if EYES_CLOSED in (first.buckets.expression, second.buckets.expression):
+        return None
     crop = geometry.union(first.crop_box, second.crop_box)
     others = set(other_boxes(left.sample, everybody)) - {right.sample.bbox}
     if geometry.contains_other_face(crop, left.sample.bbox, sorted(others)):
         return None
     qualities = (quality_score(left.sample, cfg.gates), quality_score(right.sample, cfg.gates))
-    score = pair_score(qualities, (first.buckets.expression, second.buckets.expression))
-    return PairDraft(first, second, crop, overlap, score)
+    score = pair_score(qualities, together(left.sample, right.sample), overlap)
+    return PairDraft(PairCandidate(first, second, crop, b"", overlap), score)
 
 
 def _is_worthy(rider: Rider, sample: FaceSample, scales: Scales, cfg: Config) -> bool:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from . import pair as pairs
 from .cast import Cast, Rider, join_all, stability_of
 from .config import Config, FaceIdModel
 from .coverage import coverage_of
 from .occlusion import judged as with_occlusion
 from .offer import Scales
+from .pair_choice import pair_images, pair_notes
 from .persons import Person, prototype_of, rank
-from .quality import quality_score
 from .selection import Judged, choose, judge
 from .types import PairImage, PersonSet, StopReason, UnpublishedPerson, Vector
 
@@ -24,6 +23,7 @@ class Settled:
     persons: tuple[PersonSet, ...]
     pair: tuple[PairImage, ...]
     unpublished: tuple[UnpublishedPerson, ...]
+    notes: tuple[str, ...] = ()
 
 
 def settle(cast: Cast, frames_total: int, scales: Scales, stop_reason: StopReason, cfg: Config) -> Settled:
@@ -35,10 +35,12 @@ def settle(cast: Cast, frames_total: int, scales: Scales, stop_reason: StopReaso
         _person_set(index, cast.riders[person.number], score, cast.people(), scales, stop_reason, cfg)
         for index, (person, score) in enumerate(published)
     )
+    pair = _pair_images(cast, numbers, sets, scales, cfg)
     return Settled(
         sets,
-        _pair_images(cast, numbers, sets, scales.face_id, cfg),
+        pair,
         tuple(UnpublishedPerson(why, p.frames, score, p.first_t_ns, p.last_t_ns) for p, score, why in others),
+        pair_notes(len(sets), len(pair), cfg.selection),
     )
 
 
@@ -97,33 +99,11 @@ def _judged(
 
 
 def _pair_images(
-    cast: Cast, numbers: Sequence[int], sets: Sequence[PersonSet], model: FaceIdModel, cfg: Config
+    cast: Cast, numbers: Sequence[int], sets: Sequence[PersonSet], scales: Scales, cfg: Config
 ) -> tuple[PairImage, ...]:
-    """Pair images of the first two persons, each face checked against both final prototypes."""
+    """Pair images of the first two persons."""
     slots = cast.pairs.get(frozenset(numbers[:2])) if len(numbers) >= 2 else None
-    entries = [entry for entry in slots.entries() if _who(entry, sets, model)] if slots else []
-    images: list[PairImage] = []
-    for entry in pairs.choose_pairs(entries, cfg.selection.pair_max, cfg.selection.anchor_gap_ms):
-        who = _who(entry, sets, model)
-        if who is not None:
-            ids, stability = who
-            both = (entry.candidate.first, entry.candidate.second)
-            quality = min(quality_score(member.sample, cfg.gates) for member in both)
-            images.append(PairImage(f"pair_{len(images) + 1:03d}", entry.candidate, ids, quality, stability))
-    return tuple(images)
-
-
-def _who(
-    entry: pairs.PairEntry, sets: Sequence[PersonSet], model: FaceIdModel
-) -> tuple[tuple[int, int], tuple[float, float]] | None:
-    """Person ids of the left and right face with their stability, None where the two are not surely these two."""
-    left, right = entry.candidate.first.sample.e_id, entry.candidate.second.sample.e_id
-    found = []
-    for ids in ((0, 1), (1, 0)):
-        first, second = stability_of(left, sets[ids[0]].prototype), stability_of(right, sets[ids[1]].prototype)
-        if first is not None and second is not None:
-            found.append((first + second, ids, (first, second)))
-    if not found:
-        return None
-    _, best, stability = max(found)
-    return (best, stability) if min(stability) >= model.tau_id else None
+    if slots is None:
+        return ()
+    riders = (cast.riders[numbers[0]], cast.riders[numbers[1]])
+    return pair_images(slots.entries(), riders, (sets[0].prototype, sets[1].prototype), scales, cfg)

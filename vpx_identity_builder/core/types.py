@@ -242,13 +242,19 @@ class PairCandidate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairImage:
-    """One published two-person image (§12); person ids are those of `candidate.first` and `candidate.second`."""
+    """One published two-person image (§12).
+
+    `person_ids`, `qualities`, `stability`, `strict` and `loose` are those of `candidate.first` and `candidate.second`.
+    """
 
     name: str
     candidate: PairCandidate
     person_ids: tuple[int, int]
-    quality: float
+    qualities: tuple[float, float]
     stability: tuple[float, float]
+    novelty: float
+    strict: tuple[GateResult, GateResult]
+    loose: tuple[GateResult, GateResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +269,10 @@ class ModelNames:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunResult:
-    """The outcome of one video. `fates` counts per reason code what became of every face; `faults` counts bad input."""
+    """The outcome of one video. `fates` counts per reason code what became of every face; `faults` counts bad input.
+
+    `notes` are sentences on what the run as a whole lacks.
+    """
 
     persons: tuple[PersonSet, ...]
     pair: tuple[PairImage, ...]
@@ -276,3 +285,4 @@ class RunResult:
     last_t_ns: int | None
     fates: Mapping[str, int] = field(default_factory=dict)
     faults: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

@@ -95,13 +95,17 @@ def made_person(person_id: int) -> PersonSet:
     )
 
 
+def _pair_image(pair: PairCandidate) -> PairImage:
+    return PairImage("pair_001", pair, (0, 1), (0.8, 0.85), (0.9, 0.91), 1.0, (LOOSE, LOOSE), (LOOSE, LOOSE))
+
+
 def made_result(persons: int = 2) -> RunResult:
     front = Buckets("[-5,5]", "neutral", "smile", "none", "normal")
     left, right = made_candidate(50, front), made_candidate(50, front, 620.4)
     pair = PairCandidate(left, right, (0, 0, 1280, 720), encoded_picture(90), 0.0)
     return RunResult(
         persons=tuple(made_person(number) for number in range(persons)),
-        pair=(PairImage("pair_001", pair, (0, 1), 0.8, (0.9, 0.91)),) if persons == 2 else (),
+        pair=(_pair_image(pair),) if persons == 2 else (),
         unpublished=(UnpublishedPerson("too_brief", 4, 0.21, 5_000_000_000, 5_400_000_000),),
         stop_reason=StopReason.COVERAGE_SATISFIED if persons else StopReason.END_OF_VIDEO,
         models=ModelNames("dlib-resnet-128", "dinov2-vits14-v1", None),

@@ -171,13 +171,20 @@ def test_pair_document_tells_position_and_scale(result_of: Callable[[int], RunRe
     assert written["relative_position"] == {
         "left": 0,
         "right": 1,
-        "dx": 1.6633,
+        "dx": 2.5,
         "dy": 0.0,
-        "distance": 1.6633,
+        "distance": 2.5,
         "distance_px": 500.0,
+        "bin": "apart_level",
     }
     assert written["scale"] == {"face_px": [245.2, 245.2], "ratio": 1.0}
     assert written["same_expression"] is True
+    assert written["simultaneous"] == {"both_smile": None, "both_mouth_open": None}
+    assert [(m["person_id"], m["quality_score"], m["gates"]["strict"]["passed"]) for m in written["persons"]] == [
+        (0, 0.8, True),
+        (1, 0.85, True),
+    ]
+    assert (written["quality_score"], written["novelty_score"]) == (0.8, 1.0)
 
 
 def test_a_run_without_persons_says_why(result_of: Callable[[int], RunResult], context: RunContext) -> None:
@@ -189,11 +196,11 @@ def test_a_run_without_persons_says_why(result_of: Callable[[int], RunResult], c
 
 
 def test_a_run_without_embeddings_or_pair_says_so(result_of: Callable[[int], RunResult], context: RunContext) -> None:
-    notes = result_meta(replace(result_of(2), models=ModelNames(), pair=()), context).notes
+    notes = result_meta(replace(result_of(2), models=ModelNames(), pair=(), notes=("No pair: x",)), context).notes
     assert [note.split(":")[0] for note in notes] == [
         "No Face-ID embedding was seen",
         "No vision embedding was seen",
-        "No pair image",
+        "No pair",
     ]
     uncalibrated = ModelNames("a", "new-model", None, vision_calibrated=False)
     assert result_meta(replace(result_of(1), models=uncalibrated), context).notes == [
