@@ -3,8 +3,9 @@
 from .builder import IdentitySetBuilder
 from .core.config import Config
 from .core.types import FaceSample, PersonSet, RunResult, StopReason
-from .errors import ExportError, IdentityBuilderError, InputError, SettingsError
+from .errors import ExportError, IdentityBuilderError, InputError, QueryError, SettingsError
 from .module import IdentityBuilder
+from .references import References, select_refs
 from .settings import Settings
 
 __all__ = [
@@ -16,8 +17,11 @@ __all__ = [
     "IdentitySetBuilder",
     "InputError",
     "PersonSet",
+    "QueryError",
+    "References",
     "RunResult",
     "Settings",
     "SettingsError",
     "StopReason",
+    "select_refs",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from .core.cast import Cast, Rider, forget_least_seen, join_all, joining_due, keep_apart, new_rider, stability_of
+from .core.conditions import counted
 from .core.config import FACE_ID_MODELS, UNCALIBRATED_NOVELTY, Config, FaceIdModel, NoveltyScale
 from .core.coverage import is_satisfied
 from .core.gates import loose_gate, strict_gate
@@ -259,6 +260,7 @@ class IdentitySetBuilder:
         rider = self._rider(assignment.tracklet.number, frame.t_ns)
         number = rider.person.number
         if assignment.contradicts:
+            self._cast = self._cast.with_rider(counted(rider, sample, "identity_unsettled", config))
             return FaceFate(assignment, number, "identity_unsettled")
         gallery = rider.gallery.add(sample)
         sample, rider = judged(sample, gallery), replace(rider, gallery=gallery)
@@ -280,7 +282,7 @@ class IdentitySetBuilder:
         rider = replace(rider, person=person)
         outcome = consider(rider, sample, assignment.tracklet.smooth_box, faces, self.scales, config)
         rider = outcome.placed(frame.encode(outcome.draft.crop_box)) if outcome.draft else outcome.rider
-        self._cast = self._cast.with_rider(rider)
+        self._cast = self._cast.with_rider(counted(rider, sample, outcome.code, config))
         return FaceFate(assignment, number, outcome.code, outcome.lost_to_t_ns)
 
     def _take_pair(self, frame: _Frame) -> None:

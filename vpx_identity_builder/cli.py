@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
 from vpx_identity_builder.commands import build as build_command
 from vpx_identity_builder.commands import config as config_command
+from vpx_identity_builder.commands import query as query_command
 from vpx_identity_builder.commands import schema as schema_command
 from vpx_identity_builder.commands.edge import prepare_logging, reported
+from vpx_identity_builder.core.conditioning import DEFAULT_RATIO
 
 Assignments = Annotated[
     Optional[list[str]],  # noqa: UP045 - read at run time by typer
@@ -55,6 +57,31 @@ def build(
         request = build_command.request(output, fps, max_frames, assignments or [], no_stop)
         code = build_command.build_all(inputs, request)
     raise typer.Exit(code)
+
+
+def _bins(axis: str, example: str) -> Any:
+    shown = f"Only images of this {axis} ({example}); commas between several. Anchors always come."
+    return typer.Option(f"--{axis}", metavar="BIN", help=shown)
+
+
+@app.command()
+def query(
+    out: Annotated[Path, typer.Argument(metavar="RUN", help="The folder OUTPUT/VIDEO of a build.")],
+    person: Annotated[int, typer.Option(help="Number of the person.")] = 0,
+    count: Annotated[int, typer.Option(min=1, help="How many images.")] = 10,
+    ratio: Annotated[
+        str, typer.Option(help="Anchors : coverage : challenge, or auto: as stability, diversity and darkness suggest.")
+    ] = str(DEFAULT_RATIO),
+    yaw: Annotated[str, _bins("yaw", "30 or '[15,30]'")] = "",
+    pitch: Annotated[str, _bins("pitch", "-15 or slight-down")] = "",
+    expression: Annotated[str, _bins("expression", "smile,mouth_open")] = "",
+    lighting: Annotated[str, _bins("lighting", "normal")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON document.")] = False,
+) -> None:
+    """Print paths of reference images of a person for a generator, and on stderr what to avoid."""
+    buckets = {"yaw": [yaw], "pitch": [pitch], "expression": [expression], "lighting": [lighting]}
+    with reported():
+        query_command.run(out, person, count, ratio, buckets, as_json=as_json)
 
 
 @app.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from pydantic import ValidationError
 
 from vpx_identity_builder import schema, schema_parts
@@ -62,6 +64,7 @@ def person_meta(person: PersonSet, models: ModelNames, context: RunContext) -> s
                     pitch=list(coverage.pitch.filled),
                     expression=list(coverage.expression.filled),
                 ),
+                seen=schema_parts.SeenConditions(**asdict(person.conditions)),
                 models=models_of(models),
                 notes=list(person.notes),
             ),

@@ -63,6 +63,15 @@ class DocumentError(IdentityBuilderError, ValueError):
         super().__init__(f"{document}: {reason}")
 
 
+class QueryError(IdentityBuilderError, LookupError):
+    """What was asked of a published set is not in it. The text says what there is instead."""
+
+    exit_code = 2
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class EncodingError(IdentityBuilderError, ValueError):
     """A crop `(x1, y1, x2, y2)` px cannot be encoded as an image."""
 

@@ -22,6 +22,9 @@ from vpx_identity_builder.schema_parts import (
     PairMember,
     PersonDetails,
     PersonSummary,
+    ReferenceCounts,
+    ReferenceImage,
+    ReferenceShares,
     RelativePosition,
     Scale,
     Simultaneous,
@@ -115,11 +118,28 @@ class ResultMeta(Document):
     version: Version = Field(validation_alias="_version", serialization_alias="_version")
 
 
+class ReferencesMeta(Document):
+    """What `identity-builder query --json` prints: references for a generator (§10), anchors first.
+
+    `avoid`: what the person's challenge images show and a generator should not learn, for a negative prompt (§8).
+    """
+
+    schema_version: Literal[1] = 1
+    person_id: int
+    ratio: ReferenceShares
+    ratio_why: str
+    counts: ReferenceCounts
+    images: list[ReferenceImage]
+    avoid: list[str]
+    notes: list[str]
+
+
 DOCUMENTS: dict[str, type[Document]] = {
     "person_meta": PersonMeta,
     "image_meta": ImageMeta,
     "pair_meta": PairMeta,
     "result": ResultMeta,
+    "references": ReferencesMeta,
 }
 
 

@@ -75,8 +75,21 @@ class Prototype(Document):
     embeddings: int
 
 
+class SeenConditions(Document):
+    """Under which conditions the person was seen: counts over its faces, of which one may count in several.
+
+    `drifting`: off the person's prototype. `covered`: more than the strict gate allows.
+    """
+
+    faces: int
+    drifting: int
+    covered: int
+    drifting_or_covered: int
+    dark: int
+
+
 class PersonDetails(Document):
-    """Additions to §2's person summary."""
+    """Additions to §2's person summary. `seen` is null in documents of versions that did not count it."""
 
     frames_seen: int
     first_seen_ms: float
@@ -85,6 +98,7 @@ class PersonDetails(Document):
     soft: bool
     coverage_count: int
     filled_bins: FilledBins
+    seen: SeenConditions | None = None
     models: Models
     notes: list[str]
 
@@ -252,3 +266,32 @@ class Unpublished(Document):
     track_score: Unit
     first_seen_ms: float
     last_seen_ms: float
+
+
+class ReferenceShares(Document):
+    """The proportion of the three sets that was asked for."""
+
+    anchor: float
+    coverage: float
+    challenge: float
+
+
+class ReferenceCounts(Document):
+    """How many images of each set there are."""
+
+    anchor: int
+    coverage: int
+    challenge: int
+
+
+class ReferenceImage(Document):
+    """One reference by path."""
+
+    path: str
+    type: Literal["anchor", "coverage", "challenge"]
+    yaw_bin: str
+    pitch_bin: str
+    expression_bin: str
+    lighting_bin: str
+    quality_score: Unit
+    condition: str | None

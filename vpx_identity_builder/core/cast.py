@@ -12,7 +12,7 @@ from .occlusion import Gallery
 from .pair import PairSlots
 from .persons import Evidence, Person, join_next, joined, new_person
 from .pool import Pool
-from .types import Coverage, Vector
+from .types import Conditions, Coverage, Vector
 
 STRICT_BONUS = 10.0
 """Added to the score of anchor candidates that pass the strict gate already, so that no other one evicts them."""
@@ -29,6 +29,7 @@ class Rider:
     coverage: Coverage
     recent_novelty: tuple[float, ...] = ()
     gallery: Gallery = field(default_factory=Gallery)
+    conditions: Conditions = field(default_factory=Conditions)
 
     def with_pool(self, pool: Pool) -> Rider:
         """With another pool and what it covers."""
@@ -97,7 +98,8 @@ def join_all(
         earlier, later = sorted((kept, lost), key=lambda rider: (rider.person.last_t_ns, rider.person.number))
         recent = (*earlier.recent_novelty, *later.recent_novelty)[-cfg.stop.novelty_window :]
         gallery = kept.gallery.merged(lost.gallery)
-        union = replace(kept, person=one, recent_novelty=recent, gallery=gallery)
+        conditions = kept.conditions + lost.conditions
+        union = replace(kept, person=one, recent_novelty=recent, gallery=gallery, conditions=conditions)
         union = union.with_pool(pools.merged(kept.pool, lost.pool))
         riders = {p.number: replace(cast.riders[p.number], person=p) for p in people if p.number != one.number}
         cast = Cast({**riders, one.number: union}, _renamed_pairs(cast.pairs, gone, one.number))

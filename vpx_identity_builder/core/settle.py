@@ -80,6 +80,7 @@ def _person_set(
         coverage_images=sets.coverage,
         challenge=sets.challenge,
         notes=notes,
+        conditions=rider.conditions,
     )
 
 

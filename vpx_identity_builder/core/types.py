@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -192,6 +192,23 @@ class Coverage:
     expression: AxisCoverage
 
 
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Under which conditions a person was seen: counts over its faces, of which one may count in several.
+
+    `drifting`: off the person's prototype. `covered`: more than the strict gate allows.
+    """
+
+    faces: int = 0
+    drifting: int = 0
+    covered: int = 0
+    drifting_or_covered: int = 0
+    dark: int = 0
+
+    def __add__(self, other: Conditions) -> Conditions:
+        return Conditions(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PersonSet:
     """Everything published of one person. `notes` are sentences on what is missing and why."""
@@ -211,6 +228,7 @@ class PersonSet:
     coverage_images: tuple[ChosenImage, ...]
     challenge: tuple[ChosenImage, ...]
     notes: tuple[str, ...] = ()
+    conditions: Conditions = Conditions()
 
     @property
     def images(self) -> tuple[ChosenImage, ...]:

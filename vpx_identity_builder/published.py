@@ -1,0 +1,83 @@
+"""A published identity set read back from its documents, never from the log of its run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vpx_identity_builder.documents import person_folder
+from vpx_identity_builder.errors import InputError, QueryError
+from vpx_identity_builder.export.bundle import SET_FOLDERS
+from vpx_identity_builder.export.folder import SET_FOLDER
+from vpx_identity_builder.schema import D, ImageMeta, PersonMeta, ResultMeta, read_document
+
+RESULT = "result.json"
+META_SUFFIX = "_meta.json"
+IMAGE_SUFFIXES = (".jpg", ".png")
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedImage:
+    """One image of a person's sets, with its metadata."""
+
+    path: Path
+    meta: ImageMeta
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedPerson:
+    """One person of a published set; `missing` counts images whose metadata is there and whose file is not."""
+
+    meta: PersonMeta
+    images: tuple[PublishedImage, ...]
+    missing: int
+
+
+def find_set(out: Path) -> Path:
+    """The folder `identity_builder` of a run: `out` is `{output_dir}/{video_id}` or that folder itself.
+
+    Raises `InputError` where there is none.
+    """
+    for folder in (out / SET_FOLDER, out):
+        if (folder / RESULT).is_file():
+            return folder
+    if not out.exists():
+        raise InputError(str(out), "it does not exist; give the folder OUTPUT/VIDEO that a build printed")
+    inside = sorted(path.parent.parent.name for path in out.glob(f"*/{SET_FOLDER}/{RESULT}"))
+    hint = f"; it holds the runs {', '.join(inside)}: give one of them" if inside else ""
+    raise InputError(str(out), f"there is no identity set in it{hint}")
+
+
+def read_result(folder: Path) -> ResultMeta:
+    """The run summary of a set (see `find_set`). Raises `InputError` and `DocumentError`."""
+    return _read(ResultMeta, folder / RESULT)
+
+
+def read_person(folder: Path, person_id: int) -> PublishedPerson:
+    """One person of a set, images in order of set and name.
+
+    Raises `QueryError` where nobody has this number, `InputError` and `DocumentError` for files that cannot be read.
+    """
+    known = [person.person_id for person in read_result(folder).persons]
+    if person_id not in known:
+        there = (
+            f"it holds {', '.join(f'person {number}' for number in known)}" if known else "nobody is published in it"
+        )
+        raise QueryError(f"there is no person {person_id} in {folder}: {there}")
+    home = folder / person_folder(person_id)
+    images, missing = [], 0
+    for name in SET_FOLDERS:
+        for document in sorted((home / name).glob(f"*{META_SUFFIX}")):
+            meta = _read(ImageMeta, document)
+            stem = document.name.removesuffix(META_SUFFIX)
+            found = [path for suffix in IMAGE_SUFFIXES if (path := document.with_name(stem + suffix)).is_file()]
+            images += [PublishedImage(path, meta) for path in found[:1]]
+            missing += not found
+    return PublishedPerson(_read(PersonMeta, home / "meta.json"), tuple(images), missing)
+
+
+def _read(model: type[D], path: Path) -> D:
+    try:
+        return read_document(model, path.read_bytes(), str(path))
+    except OSError as error:
+        raise InputError(str(path), error.strerror or type(error).__name__) from error
