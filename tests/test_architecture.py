@@ -93,6 +93,22 @@ def test_nothing_below_imports_the_module_or_the_command_line(name: str) -> None
     assert guilty == set()
 
 
+def test_hooks_are_known_to_adapters_and_what_stands_above_them() -> None:
+    """The core and the builder take a policy; they know of no plugin."""
+    plugin_files = sorted(BUILDER.glob("hooks*.py"))
+    assert {path.name for path in plugin_files} >= {"hooks.py", "hooks_calls.py", "hooks_plugins.py"}
+    above = {f"vpx_identity_builder.{name}" for name in ("module", "run", "place", "cli", "commands", "settings")}
+    for path in plugin_files:
+        assert {m for m in modules_imported(path) if ".".join(m.split(".")[:2]) in above} == set()
+    below = [BUILDER / "builder.py", *files(BUILDER / "core"), *BUILDER.glob("observations*.py")]
+    assert {p.name for p in below for m in modules_imported(p) if m.startswith("vpx_identity_builder.hooks")} == set()
+
+
+def test_only_hooks_know_the_plugin_library() -> None:
+    users = {path.name for path in files(BUILDER) for m, _ in imports_of(path) if m.split(".")[0] == "pluggy"}
+    assert users == {"hooks.py", "hooks_calls.py", "hooks_plugins.py"}
+
+
 def test_the_two_plugins_meet_in_types_only() -> None:
     builder = {m for path in files(BUILDER) for m, _ in imports_of(path) if m.startswith("vpx_vision_embed")}
     embed = {m for path in files(EMBED) for m, _ in imports_of(path) if m.startswith("vpx_identity_builder")}

@@ -18,6 +18,7 @@ from .core.offer import Scales, consider
 from .core.pair import PairSlots
 from .core.pair_offer import draft_pair
 from .core.persons import Evidence, observed, rank
+from .core.policy import AS_DESIGNED, Policy
 from .core.prototype import with_unit_vectors
 from .core.settle import settle
 from .core.tracks import Assignment, Tracklet, is_trusted, step
@@ -76,9 +77,10 @@ class IdentitySetBuilder:
         face_id_models: Sequence[FaceIdModel] = FACE_ID_MODELS,
         face_novelty: NoveltyScale = UNCALIBRATED_NOVELTY,
         body_novelty: NoveltyScale = UNCALIBRATED_NOVELTY,
+        policy: Policy = AS_DESIGNED,
     ) -> None:
         self.config = config or Config()
-        self.scales = Scales(face_id_models[0], face_novelty, body_novelty)
+        self.scales = Scales(face_id_models[0], face_novelty, body_novelty, policy)
         self.last_fates: tuple[FaceFate, ...] = ()
         self.faults: Counter[str] = Counter()
         self.face_id_models = tuple(face_id_models)

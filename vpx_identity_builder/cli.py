@@ -9,6 +9,7 @@ import typer
 
 from vpx_identity_builder.commands import build as build_command
 from vpx_identity_builder.commands import config as config_command
+from vpx_identity_builder.commands import plugins as plugins_command
 from vpx_identity_builder.commands import query as query_command
 from vpx_identity_builder.commands import schema as schema_command
 from vpx_identity_builder.commands.edge import prepare_logging, reported
@@ -108,6 +109,14 @@ def schema(
     """Print the JSON Schema of the documents that are written."""
     with reported():
         schema_command.run(name, output)
+
+
+@app.command()
+def plugins() -> None:
+    """List installed plugins, their versions, and the hooks that they implement."""
+    with reported():
+        code = plugins_command.run()
+    raise typer.Exit(code)
 
 
 def main() -> None:

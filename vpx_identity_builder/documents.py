@@ -17,6 +17,7 @@ from vpx_identity_builder.documents_parts import (
     cosine,
     document_error,
     expression_source_of,
+    extra_bins_of,
     gate_of,
     int_box,
     measures_of,
@@ -65,6 +66,7 @@ def person_meta(person: PersonSet, models: ModelNames, context: RunContext) -> s
                     expression=list(coverage.expression.filled),
                 ),
                 seen=schema_parts.SeenConditions(**asdict(person.conditions)),
+                extra_bins=extra_bins_of(person),
                 models=models_of(models),
                 notes=list(person.notes),
             ),
@@ -107,6 +109,7 @@ def image_meta(image: ChosenImage, person_id: int, models: ModelNames, context: 
                 source_size_px=sample.frame_size_px,
                 condition=image.condition,
                 cues=None if image.condition is None else cues_for(image.condition),
+                extra_bins=dict(sample.extra_bins),
                 face_id_model=models.face_id,
             ),
         )

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from vpx_identity_builder import schema_parts as schema
 from vpx_identity_builder.core.buckets import UNKNOWN
+from vpx_identity_builder.core.extra_bins import bins_shown
 from vpx_identity_builder.core.geometry import centre
 from vpx_identity_builder.core.pair import placing, together
 from vpx_identity_builder.core.types import (
@@ -145,6 +146,15 @@ def expression_source_of(candidate: Candidate) -> Literal["signals", "em_happy"]
     if expression == UNKNOWN:
         return None
     return "em_happy" if expression == "smile" and candidate.sample.expression.smile is None else "signals"
+
+
+def extra_bins_of(person: PersonSet) -> dict[str, list[str]]:
+    """Axes that plugins add, with the bins that anchors and coverage show, all in the order of names."""
+    shown = bins_shown(image.candidate for image in (*person.anchors, *person.coverage_images))
+    found: dict[str, list[str]] = {}
+    for axis, name in sorted(shown):
+        found.setdefault(axis, []).append(name)
+    return found
 
 
 def member_of(image: PairImage, index: int) -> schema.PairMember:

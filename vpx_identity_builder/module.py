@@ -13,6 +13,7 @@ from vpx.sdk import Capability, Module, ModuleCapabilities, Observation, PortSch
 from . import frame_output, pixels
 from .core.types import FaceSample, IntBox, RunResult, StopReason
 from .errors import IdentityBuilderError
+from .hooks_faults import HookFault
 from .observations import OPTIONAL, to_samples
 from .observations_read import BAD_INPUT
 from .place import SourceInfo
@@ -45,19 +46,25 @@ class IdentityBuilder(Module):
 
     Args:
         settings: key → value, over environment, file and defaults (see `settings.resolve`).
+        plugins: name → object with hooks (docs/hooks.md), beside those that are installed.
 
     Raises `SettingsError` naming every wrong setting. The result is published by `finish()`, which `reset`, `release`
-    and `cleanup` reach by themselves, and stays readable in `result` and `output_path` until the next video begins.
+    and `cleanup` reach by themselves, and stays readable in `result` and `output_path` until the next video begins;
+    `hook_faults` then says which plugins' hooks failed.
     """
 
     name = "identity_builder"
     stateful = True
 
-    def __init__(self, settings: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self, settings: Mapping[str, object] | None = None, plugins: Mapping[str, object] | None = None
+    ) -> None:
         self.settings: Settings = resolve(settings)
         self.result: RunResult | None = None
         self.output_path: Path | None = None
         self.kept_earlier = False
+        self.hook_faults: tuple[HookFault, ...] = ()
+        self._plugins = tuple((plugins or {}).items())
         self._run: Run | None = None
         self._unpublished: Run | None = None
         self._source = SourceInfo()
@@ -92,8 +99,8 @@ class IdentityBuilder(Module):
 
     @property
     def exit_code(self) -> int:
-        """For command lines: 1 when the sets could not be written, 4 when there was nobody to publish, else 0."""
-        if self._unpublished is not None:
+        """For command lines: 1 when the sets could not be written or a hook failed, 4 when nobody is there, else 0."""
+        if self._unpublished is not None or self.hook_faults:
             return NOT_WRITTEN
         return NOBODY if self.result is not None and not self.result.persons else 0
 
@@ -137,8 +144,9 @@ class IdentityBuilder(Module):
 
     def _current(self) -> Run:
         if self._run is None:
-            self._run = Run(self.settings, self._source)
+            self._run = Run(self.settings, self._source, self._plugins)
             self.result, self.output_path, self._unpublished = None, None, None
+            self.hook_faults = ()
             self.kept_earlier = False
         return self._run
 
@@ -178,7 +186,8 @@ class IdentityBuilder(Module):
         satisfied = StopReason.COVERAGE_SATISFIED if self._stop_signalled else None
         ended = None if run.stop_reason is StopReason.INTERRUPTED and satisfied else run.stop_reason
         self.result = run.finish(ended or satisfied or StopReason.END_OF_VIDEO)
-        self.output_path = run.place.publish(self.result)
+        self.output_path = run.publish(self.result)
+        self.hook_faults = tuple(run.hooks.faults)
         self.kept_earlier = run.place.kept_earlier
         self._unpublished, self._source, self._stop_signalled = None, SourceInfo(), False
         return self.result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +14,8 @@ from typing import Any
 from .core.types import RunResult, StopReason
 from .documents import RunContext
 from .errors import InputError
+from .export.builtin import own_files
+from .export.bundle import Bundle
 from .export.folder import publish, published_stop_reason, target_folder
 from .names import content_hash, frame_hash, unnamed_video_id, video_id_from_stem
 from .settings import Settings
@@ -75,7 +77,7 @@ class Place:
         content = self.content_sha256()
         return target_folder(self.output_dir(), self.video_id(content), content)
 
-    def publish(self, result: RunResult) -> Path:
+    def publish(self, result: RunResult, exported: Callable[[Bundle], Mapping[str, bytes]] = own_files) -> Path:
         """Write a result there, whole or not at all; one of an unfinished run never replaces a finished one.
 
         Raises `ExportError`.
@@ -85,7 +87,7 @@ class Place:
         if self.kept_earlier:
             logger.warning("%s: the finished set of an earlier run is kept", target)
             return target
-        return publish(result, target, self.context(video_id))
+        return publish(result, target, self.context(video_id), exported=exported)
 
     def content_sha256(self) -> str:
         """Fingerprint of the source: its bytes, read once, or its first frame where no file can be read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from .builder import IdentitySetBuilder
 from .core.config import FACE_ID_MODELS, UNCALIBRATED_NOVELTY, FaceIdModel, NoveltyScale
 from .core.types import FaceSample, ModelNames, RunResult, StopReason
 from .errors import IdentityBuilderError
+from .hooks_calls import Hooks
+from .hooks_plugins import Plugin, names_of
 from .names import frame_hash
 from .observations import InputRules, Translation, VisionModel
 from .pitch_sign import PitchEvidence
@@ -38,6 +41,8 @@ class Run:
 
     settings: Settings
     source: SourceInfo = field(default_factory=SourceInfo)
+    plugins: Sequence[Plugin] = ()
+    hooks: Hooks = field(init=False)
     builder: IdentitySetBuilder = field(init=False)
     place: Place = field(init=False)
     stop_reason: StopReason | None = None
@@ -51,7 +56,9 @@ class Run:
     def __post_init__(self) -> None:
         scale = self.settings.overrides.novelty(UNCALIBRATED_NOVELTY)
         self.place = Place(self.settings, self.source)
-        self.builder = IdentitySetBuilder(self.settings.config, face_id_rows(self.settings), scale, scale)
+        self.hooks = Hooks(given=self.plugins, skipped=names_of(self.settings.output.plugins_off))
+        policy = self.hooks.policy(self._named)
+        self.builder = IdentitySetBuilder(self.settings.config, face_id_rows(self.settings), scale, scale, policy)
 
     @property
     def rules(self) -> InputRules:
@@ -85,7 +92,7 @@ class Run:
         )
         self.builder.faults.update(translation.faults)
         self.pitch.add(translation.pitch_hints)
-        return samples
+        return self.hooks.with_extra_bins(samples, image)
 
     def _comparable(self, translation: Translation) -> tuple[FaceSample, ...]:
         samples, known = translation.samples, self.names
@@ -126,7 +133,19 @@ class Run:
         turned = self._reversed_sources()
         self.builder.faults.update(f"pitch_reversed:{source}" for source in turned)
         result = self.builder.finish(reason, self.names, turned)
-        return replace(result, models=self._final_names())
+        faults = {**result.faults, **self.hooks.fault_counts()}
+        return replace(result, models=self._final_names(), faults=dict(sorted(faults.items())))
+
+    def publish(self, result: RunResult) -> Path:
+        """Publish a finished result and tell the plugins, unless an earlier set was kept. Raises `ExportError`."""
+        folder = self.place.publish(result, self.hooks.exported)
+        if not self.place.kept_earlier:
+            self.hooks.published(result, folder, folder.parent.name, self._named(self.builder.scales.face_id))
+        return folder
+
+    def _named(self, row: FaceIdModel) -> FaceIdModel:
+        """The row under the name that the documents give the run's Face-ID model."""
+        return replace(row, name=self._final_names().face_id or row.name)
 
     def _reversed_sources(self) -> frozenset[str]:
         signs = self.settings.output.pitch_signs
@@ -149,7 +168,7 @@ class Run:
                 return
             result = self.builder.snapshot(StopReason.INTERRUPTED, self._final_names(), self._reversed_sources())
             if result.persons:
-                self.checkpointed = self.place.publish(result)
+                self.checkpointed = self.place.publish(result, self.hooks.exported)
         except IdentityBuilderError as error:
             logger.warning("no checkpoint could be written: %s", error)
 

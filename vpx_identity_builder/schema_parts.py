@@ -89,7 +89,10 @@ class SeenConditions(Document):
 
 
 class PersonDetails(Document):
-    """Additions to §2's person summary. `seen` is null in documents of versions that did not count it."""
+    """Additions to §2's person summary. `seen` is null in documents of versions that did not count it.
+
+    `extra_bins`: axes of plugins, with the bins that anchors and coverage show.
+    """
 
     frames_seen: int
     first_seen_ms: float
@@ -99,6 +102,7 @@ class PersonDetails(Document):
     coverage_count: int
     filled_bins: FilledBins
     seen: SeenConditions | None = None
+    extra_bins: dict[str, list[str]] = {}
     models: Models
     notes: list[str]
 
@@ -165,6 +169,7 @@ class ImageDetails(Document):
     """Additions to §11's image metadata.
 
     `expression_source`: `signals` (openings and smile), `em_happy` (a probability that stands in for a smile), or null.
+    `extra_bins`: the image's bin on each axis that a plugin adds.
     """
 
     gates: Gates
@@ -174,6 +179,7 @@ class ImageDetails(Document):
     source_size_px: Size
     condition: str | None
     cues: Cues | None
+    extra_bins: dict[str, str] = {}
     face_id_model: str | None
 
 

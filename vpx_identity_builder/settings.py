@@ -71,6 +71,9 @@ class OutputSettings:
     extra_inputs: str = field(
         default="", metadata=_meta("further modules whose occlusion_ratio is read; names with commas between")
     )
+    plugins_off: str = field(
+        default="", metadata=_meta("installed plugins that are not asked (docs/hooks.md); names with commas between")
+    )
 
     @property
     def pitch_signs(self) -> Mapping[str, PitchSign]:

@@ -135,6 +135,8 @@ def _run(module: IdentityBuilder, source: Path, asked: Request) -> int:
         with stop_on_signals(runner.stop):
             ended = runner.run(source, fps=asked.fps, max_frames=asked.max_frames)
     module.finish()
+    for fault in module.hook_faults:
+        say(f"{source}: {fault}")
     for text in ended.cleanup_errors:
         say(f"{source}: {text}")
     if ended.stop_reason == "interrupted":

@@ -59,7 +59,8 @@ def _pool(pool: Pool, sources: Collection[str]) -> Pool:
             target = SWAPPED.get(name, name) if turned is not entry.candidate else name
             held = conditions.get(target, TimeSlots(slots.capacity, slots.slot_ns))
             conditions[target] = held.merged(_one(Scored(entry.score, turned), slots))
-    return replace(pool, buckets=buckets, anchors=_slots(pool.anchors, sources), conditions=conditions)
+    extras = {name: Scored(held.score, _candidate(held.candidate, sources)) for name, held in pool.extras.items()}
+    return replace(pool, buckets=buckets, anchors=_slots(pool.anchors, sources), conditions=conditions, extras=extras)
 
 
 def _one(entry: Scored, like: TimeSlots) -> TimeSlots:

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from . import geometry
 from . import pool as pools
 from .buckets import UNKNOWN, classify
-from .cast import STRICT_BONUS, Rider, stability_of
+from .cast import STRICT_BONUS, Rider
 from .challenge import condition_scores
 from .config import Config, FaceIdModel, NoveltyScale
 from .gates import challenge_gate, loose_gate, strict_gate
 from .novelty import dual_novelty
+from .policy import AS_DESIGNED, Policy, Stability
 from .pool import Decision, Offer
-from .quality import quality_score
 from .selection import anchor_score, is_anchor
-from .types import Box, Buckets, Candidate, FaceSample, IntBox
+from .types import Box, Buckets, Candidate, FaceSample, IntBox, Vector
 
 OTHER_FACE_CONFIDENCE = 0.5
 """A face surer than this in the crop spoils it: a reference image shows one person."""
@@ -24,11 +24,18 @@ OTHER_FACE_CONFIDENCE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Scales:
-    """Thresholds of the models in use: Face-ID, face vision, body vision."""
+    """Thresholds of the models in use: Face-ID, face vision, body vision; and how stability and quality are told."""
 
     face_id: FaceIdModel
     face: NoveltyScale
     body: NoveltyScale
+    policy: Policy = AS_DESIGNED
+
+    def stability(self, e_id: Vector | None, prototype: Vector | None) -> Stability | None:
+        """How surely an embedding is a person's; None where either is unknown."""
+        if e_id is None or prototype is None:
+            return None
+        return self.policy.stability(e_id, prototype, self.face_id)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,10 +79,10 @@ def consider(
 ) -> Outcome:
     """Offer a face to its person's pool; the crop is encoded only if the outcome has a draft."""
     person = rider.person
-    stability = stability_of(sample.e_id, person.prototype)
+    stability = scales.stability(sample.e_id, person.prototype)
     if sample.e_id is None:
         return Outcome(rider, "no_identity")
-    if stability is not None and stability < scales.face_id.tau_id:
+    if stability is not None and stability.value < scales.face_id.tau_id:
         return Outcome(rider, "unstable")
     loose_failed = loose_gate(sample, person.sharpness.median, cfg.gates).failed
     buckets = classify(sample, person.brightness.median, cfg.selection)
@@ -90,7 +97,7 @@ def consider(
     saved = rider.pool.saved_vectors()
     novelty = dual_novelty(sample.e_vis_face, sample.e_vis_body, *saved, scales.face, scales.body)
     rider = replace(rider, recent_novelty=(*rider.recent_novelty, novelty)[-cfg.stop.novelty_window :])
-    quality = quality_score(sample, cfg.gates)
+    quality = scales.policy.quality(sample, cfg.gates)
     offer = Offer(
         quality,
         not loose_failed,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .cast import Rider, stability_of
-from .config import Config, FaceIdModel, SelectionConfig
+from .cast import Rider
+from .config import Config, SelectionConfig
 from .novelty import NOTHING_SAVED, dual_novelty
 from .occlusion import judged as with_occlusion
 from .offer import Scales
@@ -42,7 +42,7 @@ def pair_images(
     cfg: Config,
 ) -> tuple[PairImage, ...]:
     """The published pair images of persons 0 and 1, given as their riders and final prototypes, best kinds first."""
-    judged = [_judged(entry.candidate, riders, prototypes, scales.face_id, cfg) for entry in entries]
+    judged = [_judged(entry.candidate, riders, prototypes, scales, cfg) for entry in entries]
     chosen = choose_pairs([pair for pair in judged if pair is not None], scales, cfg)
     return tuple(
         PairImage(
@@ -130,16 +130,16 @@ def _judged(
     pair: PairCandidate,
     riders: tuple[Rider, Rider],
     prototypes: tuple[Vector, Vector],
-    model: FaceIdModel,
+    scales: Scales,
     cfg: Config,
 ) -> JudgedPair | None:
     """None where the two are not surely these two, or one of them does not pass the strict gate after all."""
-    who = _who(pair, prototypes, model)
+    who = _who(pair, prototypes, scales)
     if who is None:
         return None
     ids, stability = who
-    first = _face(pair.first, riders[ids[0]], stability[0], cfg)
-    second = _face(pair.second, riders[ids[1]], stability[1], cfg)
+    first = _face(pair.first, riders[ids[0]], stability[0], scales, cfg)
+    second = _face(pair.second, riders[ids[1]], stability[1], scales, cfg)
     if not (first.strict.passed and second.strict.passed):
         return None
     candidate = replace(
@@ -151,22 +151,23 @@ def _judged(
     return JudgedPair(candidate, ids, (first, second), score)
 
 
-def _face(candidate: Candidate, rider: Rider, stability: float, cfg: Config) -> Judged:
+def _face(candidate: Candidate, rider: Rider, stability: float, scales: Scales, cfg: Config) -> Judged:
     shown = replace(candidate, sample=with_occlusion(candidate.sample, rider.gallery))
-    return judge(shown, stability, rider.person.sharpness.median, rider.person.brightness.median, cfg)
+    medians = rider.person.sharpness.median, rider.person.brightness.median
+    return judge(shown, stability, *medians, cfg, scales.policy)
 
 
 def _who(
-    pair: PairCandidate, prototypes: tuple[Vector, Vector], model: FaceIdModel
+    pair: PairCandidate, prototypes: tuple[Vector, Vector], scales: Scales
 ) -> tuple[tuple[int, int], tuple[float, float]] | None:
     """Person ids of the left and right face with their stability, None where the two are not surely these two."""
     left, right = pair.first.sample.e_id, pair.second.sample.e_id
     found = []
     for ids in ((0, 1), (1, 0)):
-        first, second = stability_of(left, prototypes[ids[0]]), stability_of(right, prototypes[ids[1]])
+        first, second = scales.stability(left, prototypes[ids[0]]), scales.stability(right, prototypes[ids[1]])
         if first is not None and second is not None:
-            found.append((first + second, ids, (first, second)))
+            found.append((first.value + second.value, ids, (first.value, second.value)))
     if not found:
         return None
     _, best, stability = max(found)
-    return (best, stability) if min(stability) >= model.tau_id else None
+    return (best, stability) if min(stability) >= scales.face_id.tau_id else None

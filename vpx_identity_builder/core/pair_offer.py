@@ -16,7 +16,6 @@ from .gates import strict_gate
 from .meeting import is_confirmed
 from .offer import Scales, crop_box, other_boxes
 from .pair import pair_score, together
-from .quality import quality_score
 from .tracks import Assignment
 from .types import Candidate, FaceSample, PairCandidate
 
@@ -46,7 +45,8 @@ def draft_pair(
     others = set(other_boxes(left.sample, everybody)) - {right.sample.bbox}
     if geometry.contains_other_face(crop, left.sample.bbox, sorted(others)):
         return None
-    qualities = (quality_score(left.sample, cfg.gates), quality_score(right.sample, cfg.gates))
+    quality = scales.policy.quality
+    qualities = (quality(left.sample, cfg.gates), quality(right.sample, cfg.gates))
     score = pair_score(qualities, together(left.sample, right.sample), overlap)
     return PairDraft(PairCandidate(first, second, crop, b"", overlap), score)
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from .buckets import bucket_key, fills_bucket
+from .extra_bins import ExtraBin
 from .novelty import distance_to_nearest
 from .types import Candidate, Vector
 
@@ -76,12 +77,13 @@ class Decision:
     replaces: tuple[int, tuple[float, float, float, float]] | None = None
     anchor: bool = False
     conditions: tuple[str, ...] = ()
+    extras: tuple[ExtraBin, ...] = ()
     lost_to_t_ns: int | None = None
 
     @property
     def keeps(self) -> bool:
         """True when the crop is kept."""
-        return self.bucket is not None or self.anchor or bool(self.conditions)
+        return self.bucket is not None or self.anchor or bool(self.conditions) or bool(self.extras)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,12 +94,14 @@ class Pool:
     buckets: Mapping[str, tuple[Scored, ...]] = field(default_factory=dict)
     anchors: TimeSlots = field(default_factory=lambda: TimeSlots(ANCHOR_SLOTS))
     conditions: Mapping[str, TimeSlots] = field(default_factory=dict)
+    extras: Mapping[ExtraBin, Scored] = field(default_factory=dict)
 
     def candidates(self) -> list[Candidate]:
         """Every candidate once, in order of time."""
         held = {entry.candidate.key: entry.candidate for entries in self.buckets.values() for entry in entries}
         for slots in (self.anchors, *self.conditions.values()):
             held |= {entry.candidate.key: entry.candidate for entry in slots.entries.values()}
+        held |= {entry.candidate.key: entry.candidate for entry in self.extras.values()}
         return [held[key] for key in sorted(held)]
 
     def saved_vectors(self) -> tuple[list[Vector], list[Vector]]:
@@ -136,7 +140,18 @@ def decide(pool: Pool, candidate: Candidate, offer: Offer, novelty_threshold: fl
         code = "anchor_candidate"
     elif bucket is None and conditions:
         code = "challenge_candidate"
-    return Decision(code, bucket, replaces, anchor, conditions, lost_to)
+    extras = _wanted_extras(pool, candidate, offer)
+    if extras and bucket is None and not anchor and not conditions:
+        code = "extra_bin_candidate"
+    return Decision(code, bucket, replaces, anchor, conditions, extras, lost_to)
+
+
+def _wanted_extras(pool: Pool, candidate: Candidate, offer: Offer) -> tuple[ExtraBin, ...]:
+    """Extra bins of which this would be the best image that coverage can show."""
+    if not (offer.loose and fills_bucket(candidate.buckets)):
+        return ()
+    held = ((extra, pool.extras.get(extra)) for extra in candidate.sample.extra_bins)
+    return tuple(extra for extra, rival in held if rival is None or offer.quality > rival.score + BETTER_BY)
 
 
 def _decide_bucket(
@@ -179,7 +194,8 @@ def place(pool: Pool, candidate: Candidate, offer: Offer, decision: Decision) ->
     for name in decision.conditions:
         slots = conditions.get(name, TimeSlots(CONDITION_SLOTS))
         conditions[name] = slots.with_entry(Scored(offer.condition_scores[name], candidate))
-    return replace(pool, buckets=buckets, anchors=anchors, conditions=conditions)
+    extras = {**pool.extras, **{extra: Scored(offer.quality, candidate) for extra in decision.extras}}
+    return replace(pool, buckets=buckets, anchors=anchors, conditions=conditions, extras=extras)
 
 
 def merged(a: Pool, b: Pool) -> Pool:
@@ -191,4 +207,8 @@ def merged(a: Pool, b: Pool) -> Pool:
     conditions = dict(a.conditions)
     for name, slots in b.conditions.items():
         conditions[name] = conditions[name].merged(slots) if name in conditions else slots
-    return replace(a, buckets=buckets, anchors=a.anchors.merged(b.anchors), conditions=conditions)
+    extras = dict(a.extras)
+    for extra, entry in b.extras.items():
+        if extra not in extras or entry.score > extras[extra].score:
+            extras[extra] = entry
+    return replace(a, buckets=buckets, anchors=a.anchors.merged(b.anchors), conditions=conditions, extras=extras)

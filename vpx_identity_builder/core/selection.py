@@ -7,15 +7,16 @@ hold enough, fewer images are published and a note says why.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .buckets import YAW_BINS, bucket_key, classify, fills_bucket
 from .challenge import condition_scores
 from .config import Config, NoveltyScale
+from .extra_bins import bins_missing
 from .gates import challenge_gate, loose_gate, strict_gate
 from .novelty import NOTHING_SAVED, dual_novelty
-from .quality import quality_score
+from .policy import AS_DESIGNED, Policy
 from .types import Buckets, Candidate, ChosenImage, FaceSample, GateResult, SetName, Vector
 
 FRONTAL_WEIGHT = 0.15
@@ -40,14 +41,19 @@ class Judged:
 
 
 def judge(
-    candidate: Candidate, stability: float, median_sharpness: float | None, median_brightness: float | None, cfg: Config
+    candidate: Candidate,
+    stability: float,
+    median_sharpness: float | None,
+    median_brightness: float | None,
+    cfg: Config,
+    policy: Policy = AS_DESIGNED,
 ) -> Judged:
     """Gates, bins and quality with the final medians."""
     sample = candidate.sample
     return Judged(
         candidate,
         classify(sample, median_brightness, cfg.selection),
-        quality_score(sample, cfg.gates),
+        policy.quality(sample, cfg.gates),
         stability,
         strict_gate(sample, median_sharpness, cfg.gates),
         loose_gate(sample, median_sharpness, cfg.gates),
@@ -146,7 +152,30 @@ def choose_coverage(
             chosen.add(item)
             kept += 1
             named.append((f"cov_{key}" if kept == 1 else f"cov_{key}_{kept}", item))
-    return named
+    return [*named, *_showing_extra_bins(buckets, anchors, named, cfg)]
+
+
+def _showing_extra_bins(
+    buckets: Mapping[str, Sequence[Judged]], anchors: Sequence[Judged], named: Sequence[tuple[str, Judged]], cfg: Config
+) -> list[tuple[str, Judged]]:
+    """One more image for each extra bin that nothing shows yet, the best whose bucket still has room."""
+    held: dict[str, int] = {}
+    for _, item in named:
+        held[bucket_key(item.buckets)] = held.get(bucket_key(item.buckets), 0) + 1
+    every = [item for items in buckets.values() for item in items]
+    chosen = [*anchors, *(item for _, item in named)]
+    added: list[tuple[str, Judged]] = []
+    for wanted in bins_missing(every, chosen):
+        if wanted not in bins_missing(every, chosen):
+            continue
+        room = [item for item in every if held.get(bucket_key(item.buckets), 0) < cfg.selection.bucket_images]
+        showing = [item for item in room if wanted in item.sample.extra_bins]
+        for item in _best_first(showing, lambda item: item.quality)[:1]:
+            key = bucket_key(item.buckets)
+            held[key] = held.get(key, 0) + 1
+            chosen.append(item)
+            added.append((f"cov_{key}" if held[key] == 1 else f"cov_{key}_{held[key]}", item))
+    return added
 
 
 def _bucket_order(key: str) -> tuple[int, int, str]:

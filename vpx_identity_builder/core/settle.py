@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .cast import Cast, Rider, join_all, stability_of
-from .config import Config, FaceIdModel
+from .cast import Cast, Rider, join_all
+from .config import Config
 from .coverage import coverage_of
 from .occlusion import judged as with_occlusion
 from .offer import Scales
@@ -58,7 +58,8 @@ def _person_set(
     if prototype is None:
         raise ValueError("a person without a prototype cannot be published")
     strangers = [p.prototype for p in everybody if p.number != person.number and p.prototype is not None]
-    judged = _judged(rider, prototype, strangers, scales.face_id, cfg)
+    judged = _judged(rider, prototype, strangers, scales, cfg)
+    itself = scales.policy.stability(prototype, prototype, scales.face_id)
     sets = choose(judged, scales.face, scales.body, cfg)
     notes = sets.notes
     if source != "strict":
@@ -71,7 +72,7 @@ def _person_set(
         first_t_ns=person.first_t_ns,
         last_t_ns=person.last_t_ns,
         prototype=prototype,
-        prototype_source=source,
+        prototype_source=itself.against or source,
         prototype_size=size,
         soft=median is not None and median < cfg.gates.sharpness_good,
         coverage=coverage_of(image.candidate.buckets for image in (*sets.anchors, *sets.coverage)),
@@ -84,18 +85,18 @@ def _person_set(
     )
 
 
-def _judged(
-    rider: Rider, prototype: Vector, strangers: Sequence[Vector], model: FaceIdModel, cfg: Config
-) -> list[Judged]:
+def _judged(rider: Rider, prototype: Vector, strangers: Sequence[Vector], scales: Scales, cfg: Config) -> list[Judged]:
     median_sharpness, median_brightness = rider.person.sharpness.median, rider.person.brightness.median
     kept = []
     for candidate in rider.pool.candidates():
-        stability = stability_of(candidate.sample.e_id, prototype)
-        if stability is None or stability < model.tau_id:
+        e_id = candidate.sample.e_id
+        own = scales.stability(e_id, prototype)
+        if own is None or own.value < scales.face_id.tau_id:
             continue
-        if all((stability_of(candidate.sample.e_id, other) or -1.0) <= stability for other in strangers):
+        others = [scales.stability(e_id, stranger) for stranger in strangers]
+        if all(other is None or other.value <= own.value for other in others):
             candidate = replace(candidate, sample=with_occlusion(candidate.sample, rider.gallery))
-            kept.append(judge(candidate, stability, median_sharpness, median_brightness, cfg))
+            kept.append(judge(candidate, own.value, median_sharpness, median_brightness, cfg, scales.policy))
     return kept
 
 

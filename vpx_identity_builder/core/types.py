@@ -84,7 +84,8 @@ class FaceSample:
 
     `e_id` is the Face-ID embedding (who), `e_vis_face` and `e_vis_body` the general vision embeddings (what is new):
     all `(dim,)` float32 unit vectors or None. `frame_size_px` is (width, height). `appearance` `(cells, channels + 1)`
-    float32 shows what each part of the face looks like, see `occlusion`.
+    float32 shows what each part of the face looks like, see `occlusion`. `extra_bins`: (axis, label) of
+    axes that plugins add, each axis once.
     """
 
     t_ns: int
@@ -101,6 +102,7 @@ class FaceSample:
     e_vis_face: Vector | None = None
     e_vis_body: Vector | None = None
     appearance: NDArray[np.float32] | None = None
+    extra_bins: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vpx_identity_builder.core.types import ChosenImage, PersonSet, RunResult
+from vpx_identity_builder.core.types import ChosenImage, PersonSet, RunResult, SetName
 from vpx_identity_builder.documents import RunContext, image_meta, pair_meta, person_folder, person_meta, result_meta
 from vpx_identity_builder.errors import DocumentError
 from vpx_identity_builder.schema import ImageMeta, PairMeta, PersonMeta, ResultMeta
 
-SET_FOLDERS = ("anchors", "coverage", "challenge")
+SET_FOLDER_OF = {SetName.ANCHOR: "anchors", SetName.COVERAGE: "coverage", SetName.CHALLENGE: "challenge"}
+SET_FOLDERS = tuple(SET_FOLDER_OF.values())
 PAIR_FOLDER = "pair"
 _MAGIC = {b"\xff\xd8\xff": ".jpg", b"\x89PNG\r\n\x1a\n": ".png"}
 
@@ -112,13 +113,19 @@ def image_suffix(data: bytes) -> str:
     raise DocumentError("image", "its bytes are neither JPEG nor PNG")
 
 
+def image_path(person_id: int, image: ChosenImage) -> str:
+    """Where an image goes within the set's folder."""
+    folder = SET_FOLDER_OF[image.set_name]
+    return f"{person_folder(person_id)}/{folder}/{image.name}{image_suffix(image.candidate.image)}"
+
+
 def _person(person: PersonSet, result: RunResult, context: RunContext) -> PersonFiles:
     folder = person_folder(person.person_id)
 
-    def files(name: str, images: tuple[ChosenImage, ...]) -> tuple[ImageFile, ...]:
+    def files(images: tuple[ChosenImage, ...]) -> tuple[ImageFile, ...]:
         return tuple(
             ImageFile(
-                f"{folder}/{name}/{image.name}{image_suffix(image.candidate.image)}",
+                image_path(person.person_id, image),
                 image.candidate.image,
                 image_meta(image, person.person_id, result.models, context),
             )
@@ -128,7 +135,7 @@ def _person(person: PersonSet, result: RunResult, context: RunContext) -> Person
     return PersonFiles(
         folder,
         person_meta(person, result.models, context),
-        files("anchors", person.anchors),
-        files("coverage", person.coverage_images),
-        files("challenge", person.challenge),
+        files(person.anchors),
+        files(person.coverage_images),
+        files(person.challenge),
     )

@@ -4,30 +4,42 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from vpx_identity_builder.core.types import RunResult
 from vpx_identity_builder.documents import RunContext
 from vpx_identity_builder.errors import ExportError, FolderNameError
 from vpx_identity_builder.export.atomic import published_marker, replace_tree
-from vpx_identity_builder.export.bundle import bundle
+from vpx_identity_builder.export.builtin import own_files
+from vpx_identity_builder.export.bundle import Bundle, bundle
 from vpx_identity_builder.export.files import Files
-from vpx_identity_builder.export.report import render
 from vpx_identity_builder.names import contained, safe_video_id
 
 SET_FOLDER = "identity_builder"
-REPORT = "report.html"
 _SUFFIX_DIGITS = (6, 12, 64)
 
 
-def publish(result: RunResult, target: Path, context: RunContext, files: Files | None = None) -> Path:
+def publish(
+    result: RunResult,
+    target: Path,
+    context: RunContext,
+    files: Files | None = None,
+    exported: Callable[[Bundle], Mapping[str, bytes]] = own_files,
+) -> Path:
     """Write a result into `target` (as `target_folder` gives it), whole or not at all; returns `target`.
 
-    An earlier result there is replaced only once the new one is complete. Raises `ExportError` and `DocumentError`.
+    `exported`: the files of a bundle, by path within the folder. An earlier result there is replaced only once the new
+    one is complete. Raises `ExportError` and `DocumentError`.
     """
     made = bundle(result, context)
-    replace_tree(target, made.folders(), {**made.files(), REPORT: render(made).encode()}, files)
+    data = exported(made)
+    folders = made.folders()
+    for path in sorted(data):
+        inner = [str(parent) for parent in reversed(PurePosixPath(path).parents)][1:]
+        folders += [folder for folder in inner if folder not in folders]
+    replace_tree(target, folders, data, files)
     return target
 
 
