@@ -48,6 +48,7 @@ VIDEOS = (
     "turns.mp4",
     "carphone.mp4",
     "noface_face.mov",
+    "dark_stage.mp4",
 )
 PHOTO_FOLDERS = {"identity": "*/*.jpg", "expression": "*.gif"}
 

@@ -15,6 +15,7 @@ from vpx_identity_builder.core.extra_bins import bins_shown
 from vpx_identity_builder.core.geometry import centre
 from vpx_identity_builder.core.pair import placing, together
 from vpx_identity_builder.core.types import (
+    Achieved,
     Box,
     Candidate,
     Coverage,
@@ -75,6 +76,13 @@ def models_of(models: ModelNames) -> schema.Models:
 def shares_of(coverage: Coverage) -> schema.CoverageShares:
     """Coverage as text, `6/7` per axis (§2)."""
     return schema.CoverageShares(yaw=str(coverage.yaw), pitch=str(coverage.pitch), expression=str(coverage.expression))
+
+
+def objective_of(achieved: Achieved) -> schema.Objective:
+    """How near a person's sets come to the best possible choice."""
+    return schema.Objective(
+        value=round(achieved.value, 4), upper_bound=round(achieved.bound, 4), share=rounded(achieved.share)
+    )
 
 
 def summary_of(person: PersonSet) -> schema.PersonSummary:

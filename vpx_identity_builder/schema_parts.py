@@ -88,8 +88,16 @@ class SeenConditions(Document):
     dark: int
 
 
+class Objective(Document):
+    """What the chosen images are worth (docs/architecture.md), and what no choice within the caps can exceed."""
+
+    value: float
+    upper_bound: float
+    share: Unit
+
+
 class PersonDetails(Document):
-    """Additions to §2's person summary. `seen` is null in documents of versions that did not count it.
+    """Additions to §2's person summary. `seen` and `objective` are null in documents of versions without them.
 
     `extra_bins`: axes of plugins, with the bins that anchors and coverage show.
     """
@@ -103,6 +111,7 @@ class PersonDetails(Document):
     filled_bins: FilledBins
     seen: SeenConditions | None = None
     extra_bins: dict[str, list[str]] = {}
+    objective: Objective | None = None
     models: Models
     notes: list[str]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from . import pool as pools
 from .config import Config, FaceIdModel
 from .coverage import coverage_of
+from .extremes import NOTHING_SEEN, Extremes
 from .occlusion import Gallery
 from .pair import PairSlots
 from .persons import Evidence, Person, join_next, joined, new_person
@@ -30,6 +31,7 @@ class Rider:
     recent_novelty: tuple[float, ...] = ()
     gallery: Gallery = field(default_factory=Gallery)
     conditions: Conditions = field(default_factory=Conditions)
+    extremes: Extremes = NOTHING_SEEN
 
     def with_pool(self, pool: Pool) -> Rider:
         """With another pool and what it covers."""
@@ -99,7 +101,10 @@ def join_all(
         recent = (*earlier.recent_novelty, *later.recent_novelty)[-cfg.stop.novelty_window :]
         gallery = kept.gallery.merged(lost.gallery)
         conditions = kept.conditions + lost.conditions
-        union = replace(kept, person=one, recent_novelty=recent, gallery=gallery, conditions=conditions)
+        extremes = kept.extremes.merged(lost.extremes)
+        union = replace(
+            kept, person=one, recent_novelty=recent, gallery=gallery, conditions=conditions, extremes=extremes
+        )
         union = union.with_pool(pools.merged(kept.pool, lost.pool))
         riders = {p.number: replace(cast.riders[p.number], person=p) for p in people if p.number != one.number}
         cast = Cast({**riders, one.number: union}, _renamed_pairs(cast.pairs, gone, one.number))

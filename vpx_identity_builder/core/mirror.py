@@ -31,6 +31,7 @@ def _rider(rider: Rider, sources: Collection[str]) -> Rider:
     shown = [c.sample for c in rider.pool.candidates() if c.sample.appearance is not None]
     if any(sample.pose.pitch_source in sources for sample in shown):
         rider = replace(rider, gallery=rider.gallery.with_pitch_reversed())
+    rider = replace(rider, extremes=rider.extremes.with_pitch_reversed(sources))
     return rider.with_pool(_pool(rider.pool, sources))
 
 

@@ -11,11 +11,11 @@ from .buckets import UNKNOWN, classify
 from .cast import STRICT_BONUS, Rider
 from .challenge import condition_scores
 from .config import Config, FaceIdModel, NoveltyScale
+from .eligible import anchor_score, is_anchor
 from .gates import challenge_gate, loose_gate, strict_gate
 from .novelty import dual_novelty
 from .policy import AS_DESIGNED, Policy, Stability
 from .pool import Decision, Offer
-from .selection import anchor_score, is_anchor
 from .types import Box, Buckets, Candidate, FaceSample, IntBox, Vector
 
 OTHER_FACE_CONFIDENCE = 0.5
@@ -84,6 +84,7 @@ def consider(
         return Outcome(rider, "no_identity")
     if stability is not None and stability.value < scales.face_id.tau_id:
         return Outcome(rider, "unstable")
+    rider = replace(rider, extremes=rider.extremes.seeing(sample))
     loose_failed = loose_gate(sample, person.sharpness.median, cfg.gates).failed
     buckets = classify(sample, person.brightness.median, cfg.selection)
     showable = challenge_gate(sample, cfg.gates).passed

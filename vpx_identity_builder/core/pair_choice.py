@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from .cast import Rider
 from .config import Config, SelectionConfig
+from .eligible import Judged, judge
 from .novelty import NOTHING_SAVED, dual_novelty
 from .occlusion import judged as with_occlusion
 from .offer import Scales
 from .pair import PairEntry, cell_of, pair_score, together
-from .selection import Judged, judge
 from .types import Candidate, FaceSample, PairCandidate, PairImage, Vector
 
 

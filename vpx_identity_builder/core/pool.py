@@ -14,9 +14,9 @@ from .extra_bins import ExtraBin
 from .novelty import distance_to_nearest
 from .types import Candidate, Vector
 
-ANCHOR_SLOTS = 24
-CONDITION_SLOTS = 12
-FIRST_SLOT_NS = 500_000_000
+ANCHOR_SLOTS = 48
+CONDITION_SLOTS = 24
+FIRST_SLOT_NS = 250_000_000
 BETTER_BY = 0.01
 """A replacement must be visibly better, or near-equal frames would be encoded over and over."""
 MORE_EXTREME_BY = 0.05

@@ -1,292 +1,231 @@
 """From the pool to the three sets (§8): anchors, coverage, challenge.
 
-All three take the best first and never two images of one moment or look. Nothing is padded: where the video does not
-hold enough, fewer images are published and a note says why.
+Greedy for the objective of `objective.py` under the rules of the document. Anchors are the best by quality, coverage
+has the best of every bucket first, challenge the most extreme of every condition: among near-ties of these what adds
+most to the objective, and nothing that looks like an image chosen before where there is a choice. The second images of
+buckets are what adds most, as long as it is new. Nothing is padded: where the video does not hold enough, fewer images
+are published and a note says why.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from .buckets import YAW_BINS, bucket_key, classify, fills_bucket
-from .challenge import condition_scores
+from .buckets import bucket_key
+from .choice import Choice
 from .config import Config, NoveltyScale
+from .eligible import Judged, Places, bucket_order, places
 from .extra_bins import bins_missing
-from .gates import challenge_gate, loose_gate, strict_gate
-from .novelty import NOTHING_SAVED, dual_novelty
-from .policy import AS_DESIGNED, Policy
-from .types import Buckets, Candidate, ChosenImage, FaceSample, GateResult, SetName, Vector
+from .extremes import NOTHING_SEEN, Extremes
+from .notes import set_notes
+from .objective import achieved
+from .types import Achieved, ChosenImage, SetName
 
-FRONTAL_WEIGHT = 0.15
-"""How much of its quality an anchor loses from yaw 0 to the yaw limit: quality first, frontal breaks near-ties."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Judged:
-    """A candidate judged once more at the end, with the person's final medians and prototype."""
-
-    candidate: Candidate
-    buckets: Buckets
-    quality: float
-    stability: float
-    strict: GateResult
-    loose: GateResult
-
-    @property
-    def sample(self) -> FaceSample:
-        """The face."""
-        return self.candidate.sample
+NEAR_TIE = 0.01
+"""Qualities that differ by no more are as good as equal: the pool does not tell them apart either."""
+QUALITY_FOR_LOOK = 0.03
+"""Quality that an image may give up to not repeat the look of one chosen before, where only such are left."""
+EXTREME_TIE = 0.05
+"""The same as `NEAR_TIE` for challenge scores: 2 degrees or 3 grey levels."""
 
 
-def judge(
-    candidate: Candidate,
-    stability: float,
-    median_sharpness: float | None,
-    median_brightness: float | None,
-    cfg: Config,
-    policy: Policy = AS_DESIGNED,
-) -> Judged:
-    """Gates, bins and quality with the final medians."""
-    sample = candidate.sample
-    return Judged(
-        candidate,
-        classify(sample, median_brightness, cfg.selection),
-        policy.quality(sample, cfg.gates),
-        stability,
-        strict_gate(sample, median_sharpness, cfg.gates),
-        loose_gate(sample, median_sharpness, cfg.gates),
-    )
+def choose_anchors(choice: Choice, where: Places, cfg: Config) -> list[int]:
+    """Top anchors by score, apart in time and look; the look matters less where too few would be left without.
 
-
-def is_anchor(sample: FaceSample, buckets: Buckets, strict: bool, cfg: Config) -> bool:
-    """Strict gate, known and near-frontal pose, unoccluded, eyes not closed (§8)."""
-    selection = cfg.selection
-    pose = sample.pose
-    if not strict or pose.yaw_deg is None or abs(pose.yaw_deg) > selection.anchor_yaw_deg:
-        return False
-    return (
-        abs(pose.pitch_deg or 0.0) <= selection.anchor_pitch_deg
-        and abs(pose.roll_deg or 0.0) <= selection.anchor_roll_deg
-        and (sample.occlusion_ratio or 0.0) < selection.anchor_occlusion
-        and buckets.expression != "eyes_closed"
-    )
-
-
-def anchor_score(sample: FaceSample, quality: float, cfg: Config) -> float:
-    """Quality, less a little for yaw and pitch off the front."""
-    yaw = abs(sample.pose.yaw_deg or 0.0) / cfg.selection.anchor_yaw_deg
-    pitch = abs(sample.pose.pitch_deg or 0.0) / cfg.selection.anchor_pitch_deg
-    return quality * (1.0 - FRONTAL_WEIGHT * min(1.0, math.hypot(yaw, pitch)))
-
-
-class _Chosen:
-    """Images chosen so far: what the next one must differ from."""
-
-    def __init__(self, face_scale: NoveltyScale, body_scale: NoveltyScale) -> None:
-        self._faces: list[Vector] = []
-        self._bodies: list[Vector] = []
-        self._scales = (face_scale, body_scale)
-        self.items: list[Judged] = []
-
-    def novelty(self, item: Judged) -> float:
-        """Distance to the nearest chosen image (§7)."""
-        sample = item.sample
-        return dual_novelty(sample.e_vis_face, sample.e_vis_body, self._faces, self._bodies, *self._scales)
-
-    def add(self, item: Judged) -> None:
-        """Take one."""
-        self.items.append(item)
-        if item.sample.e_vis_face is not None:
-            self._faces.append(item.sample.e_vis_face)
-        if item.sample.e_vis_body is not None:
-            self._bodies.append(item.sample.e_vis_body)
-
-    def far_in_time(self, item: Judged, gap_ms: float) -> bool:
-        """True when no chosen image lies within `gap_ms`."""
-        return all(abs(item.sample.t_ns - other.sample.t_ns) >= gap_ms * 1e6 for other in self.items)
-
-
-def _best_first(items: Sequence[Judged], score: Callable[[Judged], float]) -> list[Judged]:
-    return sorted(items, key=lambda item: (-score(item), item.sample.t_ns, item.sample.bbox))
-
-
-def choose_anchors(items: Sequence[Judged], face: NoveltyScale, body: NoveltyScale, cfg: Config) -> list[Judged]:
-    """Top anchors by score, apart in time and look; the look matters less where too few would be left without."""
-    able = [item for item in items if is_anchor(item.sample, item.buckets, item.strict.passed, cfg)]
-    ordered = _best_first(able, lambda item: anchor_score(item.sample, item.quality, cfg))
-    chosen = _Chosen(face, body)
+    Near-ties go to faces that are surely this person first: what looks different may be somebody else.
+    """
+    plateau = choice.scale.plateau
     most, least = cfg.selection.anchors_max, cfg.selection.anchors_min
-    for wanted_novelty, limit in ((face.plateau, most), (face.plateau / 2, most), (0.0, least)):
-        for item in ordered:
-            if len(chosen.items) >= limit:
+    sure = dict.fromkeys(choice.surer(where.anchors), 1)
+    anchors: list[int] = []
+    for wanted_novelty, limit in ((plateau, most), (plateau / 2, most), (0.0, least)):
+        while len(anchors) < limit:
+            able = [
+                index
+                for index in choice.free(where.anchors)
+                if choice.apart(index, anchors, cfg.selection.anchor_gap_ms)
+                and choice.novelty(index, anchors) >= wanted_novelty
+            ]
+            if not able:
                 break
-            if chosen.far_in_time(item, cfg.selection.anchor_gap_ms) and chosen.novelty(item) >= wanted_novelty:
-                chosen.add(item)
-    return _best_first(chosen.items, lambda item: anchor_score(item.sample, item.quality, cfg))
+            if wanted_novelty > 0:
+                anchors.append(choice.best(able, where.anchors, NEAR_TIE, sure))
+            else:
+                anchors.append(max(able, key=lambda index: (where.anchors[index], -index)))
+            choice.add(anchors[-1])
+    return sorted(anchors, key=lambda index: (-where.anchors[index], index))
 
 
-def choose_coverage(
-    items: Sequence[Judged], anchors: Sequence[Judged], face: NoveltyScale, body: NoveltyScale, cfg: Config
-) -> list[tuple[str, Judged]]:
-    """(file stem, image): best of every bucket, and a second one where it is new; anchors are not repeated."""
-    taken = {item.candidate.key for item in anchors}
-    buckets: dict[str, list[Judged]] = {}
-    for item in items:
-        if item.loose.passed and fills_bucket(item.buckets) and item.candidate.key not in taken:
-            buckets.setdefault(bucket_key(item.buckets), []).append(item)
-    chosen = _Chosen(face, body)
-    for anchor in anchors:
-        chosen.add(anchor)
-    anchored = {bucket_key(item.buckets) for item in anchors}
-    named: list[tuple[str, Judged]] = []
-    for key in sorted(buckets, key=_bucket_order):
-        kept = 0
-        for item in _best_first(buckets[key], lambda item: item.quality):
-            if kept >= cfg.selection.bucket_images:
-                break
-            must_be_new = kept > 0 or key in anchored
-            if must_be_new and chosen.novelty(item) < face.threshold:
-                continue
-            chosen.add(item)
-            kept += 1
-            named.append((f"cov_{key}" if kept == 1 else f"cov_{key}_{kept}", item))
-    return [*named, *_showing_extra_bins(buckets, anchors, named, cfg)]
+def choose_firsts(choice: Choice, where: Places, anchors: Collection[int], wanted: Sequence[int]) -> list[int]:
+    """The best of every bucket that no anchor fills, those with the least choice first.
 
-
-def _showing_extra_bins(
-    buckets: Mapping[str, Sequence[Judged]], anchors: Sequence[Judged], named: Sequence[tuple[str, Judged]], cfg: Config
-) -> list[tuple[str, Judged]]:
-    """One more image for each extra bin that nothing shows yet, the best whose bucket still has room."""
-    held: dict[str, int] = {}
-    for _, item in named:
-        held[bucket_key(item.buckets)] = held.get(bucket_key(item.buckets), 0) + 1
-    every = [item for items in buckets.values() for item in items]
-    chosen = [*anchors, *(item for _, item in named)]
-    added: list[tuple[str, Judged]] = []
-    for wanted in bins_missing(every, chosen):
-        if wanted not in bins_missing(every, chosen):
+    Among near-ties not what challenge wants, `wanted` in its order. Less good by `QUALITY_FOR_LOOK` at most where it
+    would repeat a look.
+    """
+    anchored = {bucket_key(choice.items[index].buckets) for index in anchors}
+    quality = {index: item.quality for index, item in enumerate(choice.items)}
+    unwanted = {index: -len(wanted) + place for place, index in enumerate(wanted)}
+    firsts = []
+    for key in sorted(where.buckets, key=lambda key: (len(where.buckets[key]), bucket_order(key))):
+        able = [] if key in anchored else choice.free(where.buckets[key])
+        if not able:
             continue
-        room = [item for item in every if held.get(bucket_key(item.buckets), 0) < cfg.selection.bucket_images]
-        showing = [item for item in room if wanted in item.sample.extra_bins]
-        for item in _best_first(showing, lambda item: item.quality)[:1]:
-            key = bucket_key(item.buckets)
-            held[key] = held.get(key, 0) + 1
-            chosen.append(item)
-            added.append((f"cov_{key}" if held[key] == 1 else f"cov_{key}_{held[key]}", item))
-    return added
+        best = max(quality[index] for index in able)
+        new = [index for index in able if choice.novelty(index) >= choice.scale.plateau / 2]
+        if new and max(quality[index] for index in new) >= best - QUALITY_FOR_LOOK:
+            able = new
+        firsts.append(choice.best(able, quality, NEAR_TIE, unwanted))
+        choice.add(firsts[-1])
+    return firsts
 
 
-def _bucket_order(key: str) -> tuple[int, int, str]:
-    yaw, pitch, expression = key.split("_", 2)
-    return int(yaw.removeprefix("yaw")), int(pitch.removeprefix("pitch")), expression
+def choose_seconds(choice: Choice, where: Places, firsts: Collection[int], cfg: Config) -> list[int]:
+    """Further images of buckets, at most `bucket_images` in each: what adds most, as long as it is new (§4, §7)."""
+    room = dict.fromkeys(where.buckets, cfg.selection.bucket_images)
+    for index in firsts:
+        room[bucket_key(choice.items[index].buckets)] -= 1
+    seconds: list[int] = []
+    while True:
+        able = [
+            index
+            for key, members in where.buckets.items()
+            if room[key] > 0
+            for index in choice.free(members)
+            if choice.novelty(index) >= choice.scale.threshold
+        ]
+        if not able:
+            return seconds
+        seconds.append(choice.best(able, dict.fromkeys(able, 0.0), 0.0))
+        choice.add(seconds[-1])
+        room[bucket_key(choice.items[seconds[-1]].buckets)] -= 1
 
 
-def choose_challenge(
-    items: Sequence[Judged], taken: Sequence[Judged], face: NoveltyScale, body: NoveltyScale, cfg: Config
-) -> list[tuple[str, Judged]]:
-    """(condition, image): most extreme first, different conditions in turn, no near-duplicates, none used already."""
-    used = {item.candidate.key for item in taken}
-    queues: dict[str, list[tuple[float, Judged]]] = {}
-    for item in items:
-        if item.candidate.key in used or not challenge_gate(item.sample, cfg.gates).passed:
-            continue
-        for name, score in condition_scores(item.sample, item.buckets, cfg.selection).items():
-            queues.setdefault(name, []).append((score + item.quality, item))
-    for queue in queues.values():
-        queue.sort(key=lambda entry: (-entry[0], entry[1].sample.t_ns))
-    chosen = _Chosen(face, body)
-    named: list[tuple[str, Judged]] = []
-    while queues and len(named) < cfg.selection.challenge_max:
-        for name in sorted(queues):
-            found = _next_apart(queues[name], chosen, face.plateau, cfg)
-            if found is None:
-                del queues[name]
-            elif len(named) < cfg.selection.challenge_max:
-                chosen.add(found)
-                named.append((name, found))
+def choose_extras(choice: Choice, where: Places, coverage: Collection[int], cfg: Config) -> list[int]:
+    """One more image for each bin of a plugin's axis that nothing shows yet, the best whose bucket has room."""
+    held = Counter(bucket_key(choice.items[index].buckets) for index in coverage)
+    every = sorted(index for members in where.buckets.values() for index in members)
+    quality = {index: choice.items[index].quality for index in every}
+    extras: list[int] = []
+    for wanted in bins_missing(_items(choice, every), _items(choice, choice.chosen)):
+        able = [
+            index
+            for index in choice.free(every)
+            if wanted in choice.items[index].sample.extra_bins
+            and held[bucket_key(choice.items[index].buckets)] < cfg.selection.bucket_images
+        ]
+        if able and wanted in bins_missing(_items(choice, every), _items(choice, choice.chosen)):
+            extras.append(choice.best(able, quality, NEAR_TIE))
+            choice.add(extras[-1])
+            held[bucket_key(choice.items[extras[-1]].buckets)] += 1
+    return extras
+
+
+def _items(choice: Choice, indices: Sequence[int]) -> list[Judged]:
+    return [choice.items[index] for index in indices]
+
+
+def choose_challenge(choice: Choice, where: Places, cfg: Config) -> list[tuple[str, int]]:
+    """(condition, image): the most extreme of each condition in turn, images of one condition apart in time.
+
+    At least the novelty plateau apart in look; half of it where fewer than `challenge_min` would be left; never a
+    quarter or nearer to any image chosen before, which the eye cannot tell apart.
+    """
+    plateau, rules = choice.scale.plateau, cfg.selection
+    named: list[tuple[str, int]] = []
+    for wanted_novelty, limit in ((plateau, rules.challenge_max), (plateau / 2, rules.challenge_min)):
+        found = True
+        while found and len(named) < limit:
+            found = False
+            for name, scores in where.conditions.items():
+                taken = [index for _, index in named]
+                same = [index for condition, index in named if condition == name]
+                able = [
+                    index
+                    for index in choice.free(scores)
+                    if choice.apart(index, same, rules.challenge_gap_ms)
+                    and choice.novelty(index, taken) >= wanted_novelty
+                    and choice.novelty(index) >= plateau / 4
+                ]
+                if able and len(named) < limit:
+                    named.append((name, choice.best(able, scores, EXTREME_TIE)))
+                    choice.add(named[-1][1])
+                    found = True
     return named
-
-
-def _next_apart(queue: list[tuple[float, Judged]], chosen: _Chosen, apart: float, cfg: Config) -> Judged | None:
-    while queue:
-        _, item = queue.pop(0)
-        known = any(item.candidate.key == other.candidate.key for other in chosen.items)
-        if not known and chosen.far_in_time(item, cfg.selection.challenge_gap_ms) and chosen.novelty(item) >= apart:
-            return item
-    return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sets:
-    """The three sets of one person and what is missing."""
+    """The three sets of one person, what is missing, and how near they come to the best possible."""
 
     anchors: tuple[ChosenImage, ...]
     coverage: tuple[ChosenImage, ...]
     challenge: tuple[ChosenImage, ...]
     notes: tuple[str, ...]
+    objective: Achieved
 
 
-def choose(items: Sequence[Judged], face: NoveltyScale, body: NoveltyScale, cfg: Config) -> Sets:
-    """All three sets from a person's judged candidates.
+def choose(
+    items: Sequence[Judged], face: NoveltyScale, body: NoveltyScale, cfg: Config, extremes: Extremes = NOTHING_SEEN
+) -> Sets:
+    """All three sets from a person's judged candidates; `extremes` is for the notes only.
 
-    Extreme poses inside the yaw bins serve both coverage and challenge; challenge takes what coverage left.
+    Anchors first, then the best of every bucket, then challenge, then second images of buckets: an extreme pose inside
+    the bins serves coverage and challenge, and what only one of them needs goes there.
     """
-    anchors = choose_anchors(items, face, body, cfg)
-    coverage = choose_coverage(items, anchors, face, body, cfg)
-    challenge = choose_challenge(items, [*anchors, *(item for _, item in coverage)], face, body, cfg)
-    saved = _Chosen(face, body)
-    images: list[ChosenImage] = []
-    counters: dict[str, int] = {}
-    plan: list[tuple[SetName, str, Judged, str | None]] = [
-        (SetName.ANCHOR, f"anchor_{number:03d}", item, None) for number, item in enumerate(anchors, 1)
+    rehearsal = Choice(items, face, body)
+    where = places(rehearsal.items, cfg)
+    choose_anchors(rehearsal, where, cfg)
+    wanted = [index for _, index in choose_challenge(rehearsal, where, cfg)]
+    choice = Choice(items, face, body)
+    anchors = choose_anchors(choice, where, cfg)
+    firsts = choose_firsts(choice, where, anchors, wanted)
+    challenge = choose_challenge(choice, where, cfg)
+    seconds = choose_seconds(choice, where, firsts, cfg)
+    coverage = [*firsts, *seconds]
+    coverage += choose_extras(choice, where, coverage, cfg)
+    images = _images(choice, anchors, coverage, challenge)
+    return Sets(
+        tuple(image for image in images if image.set_name is SetName.ANCHOR),
+        tuple(image for image in images if image.set_name is SetName.COVERAGE),
+        tuple(image for image in images if image.set_name is SetName.CHALLENGE),
+        set_notes(choice.items, len(anchors), len(challenge), extremes, cfg),
+        achieved(choice.worths, choice.chosen, where.groups(cfg)),
+    )
+
+
+def _images(
+    choice: Choice, anchors: Sequence[int], coverage: Sequence[int], challenge: Sequence[tuple[str, int]]
+) -> list[ChosenImage]:
+    """The images in order of publication, each with its name (§2) and its novelty against those before it."""
+    plan: list[tuple[SetName, str, int, str | None]] = [
+        (SetName.ANCHOR, f"anchor_{number:03d}", index, None) for number, index in enumerate(anchors, 1)
     ]
-    plan += [(SetName.COVERAGE, name, item, None) for name, item in coverage]
-    for condition, item in challenge:
-        counters[condition] = counters.get(condition, 0) + 1
-        plan.append((SetName.CHALLENGE, f"chal_{condition}_{counters[condition]:03d}", item, condition))
-    for set_name, name, item, condition_name in plan:
-        novelty = saved.novelty(item) if saved.items else NOTHING_SAVED
-        saved.add(item)
+    counts: dict[str, int] = {}
+    for index in sorted(coverage, key=lambda index: bucket_order(bucket_key(choice.items[index].buckets))):
+        key = bucket_key(choice.items[index].buckets)
+        counts[key] = counts.get(key, 0) + 1
+        plan.append((SetName.COVERAGE, f"cov_{key}" if counts[key] == 1 else f"cov_{key}_{counts[key]}", index, None))
+    for condition, index in challenge:
+        counts[condition] = counts.get(condition, 0) + 1
+        plan.append((SetName.CHALLENGE, f"chal_{condition}_{counts[condition]:03d}", index, condition))
+    before: list[int] = []
+    images = []
+    for set_name, name, index, condition_name in plan:
+        item = choice.items[index]
         images.append(
             ChosenImage(
                 set_name,
                 name,
                 replace(item.candidate, buckets=item.buckets),
                 item.quality,
-                novelty,
+                choice.novelty(index, before),
                 item.stability,
                 condition_name,
                 item.strict,
                 item.loose,
             )
         )
-    return Sets(
-        tuple(image for image in images if image.set_name is SetName.ANCHOR),
-        tuple(image for image in images if image.set_name is SetName.COVERAGE),
-        tuple(image for image in images if image.set_name is SetName.CHALLENGE),
-        _notes(items, len(anchors), len(challenge), cfg),
-    )
-
-
-def _notes(items: Sequence[Judged], anchors: int, challenge: int, cfg: Config) -> tuple[str, ...]:
-    notes = []
-    selection = cfg.selection
-    if anchors < selection.anchors_min:
-        strict = [item for item in items if item.strict.passed]
-        yaws = [item.sample.pose.yaw_deg for item in strict]
-        frontal = [yaw for yaw in yaws if yaw is not None and abs(yaw) <= selection.anchor_yaw_deg]
-        notes.append(
-            f"{anchors} of at least {selection.anchors_min} anchors: of {len(items)} candidates {len(strict)} passed "
-            f"the strict gate, {len(frontal)} of these within {selection.anchor_yaw_deg:g} degrees of yaw"
-        )
-    if challenge < selection.challenge_min:
-        notes.append(
-            f"{challenge} of at least {selection.challenge_min} challenge images: the frames seen hold no more "
-            "distinct extreme poses, lights or heavy occlusions of this person"
-        )
-    missing = sum(1 for item in items if item.buckets.yaw not in YAW_BINS)
-    if missing == len(items) and items:
-        notes.append("no candidate has a known head pose inside the yaw bins")
-    return tuple(notes)
+        before.append(index)
+    return images

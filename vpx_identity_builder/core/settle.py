@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from .cast import Cast, Rider, join_all
 from .config import Config
 from .coverage import coverage_of
+from .eligible import Judged, judge
 from .occlusion import judged as with_occlusion
 from .offer import Scales
 from .pair_choice import pair_images, pair_notes
 from .persons import Person, prototype_of, rank
-from .selection import Judged, choose, judge
+from .selection import choose
 from .types import PairImage, PersonSet, StopReason, UnpublishedPerson, Vector
 
 
@@ -60,7 +61,7 @@ def _person_set(
     strangers = [p.prototype for p in everybody if p.number != person.number and p.prototype is not None]
     judged = _judged(rider, prototype, strangers, scales, cfg)
     itself = scales.policy.stability(prototype, prototype, scales.face_id)
-    sets = choose(judged, scales.face, scales.body, cfg)
+    sets = choose(judged, scales.face, scales.body, cfg, rider.extremes)
     notes = sets.notes
     if source != "strict":
         notes = (*notes, f"prototype from {size} loose-gate frames: too few frames passed the strict gate")
@@ -82,6 +83,7 @@ def _person_set(
         challenge=sets.challenge,
         notes=notes,
         conditions=rider.conditions,
+        objective=sets.objective,
     )
 
 

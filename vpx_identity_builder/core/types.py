@@ -211,6 +211,19 @@ class Conditions:
         return Conditions(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
 
 
+@dataclass(frozen=True, slots=True)
+class Achieved:
+    """What a choice of images is worth (`objective`), and what no choice within the caps can exceed."""
+
+    value: float
+    bound: float
+
+    @property
+    def share(self) -> float:
+        """Value of bound, 0..1; 1 where there was nothing to choose."""
+        return min(1.0, self.value / self.bound) if self.bound > 0 else 1.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PersonSet:
     """Everything published of one person. `notes` are sentences on what is missing and why."""
@@ -231,6 +244,7 @@ class PersonSet:
     challenge: tuple[ChosenImage, ...]
     notes: tuple[str, ...] = ()
     conditions: Conditions = Conditions()
+    objective: Achieved = Achieved(0.0, 0.0)
 
     @property
     def images(self) -> tuple[ChosenImage, ...]:

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vpx_identity_builder.core.buckets import classify
+from vpx_identity_builder.core.choice import Choice
 from vpx_identity_builder.core.config import Config, NoveltyScale
+from vpx_identity_builder.core.eligible import judge, places
 from vpx_identity_builder.core.pool import Offer, Pool, decide, merged, place
-from vpx_identity_builder.core.selection import Judged, choose_coverage, judge
+from vpx_identity_builder.core.selection import choose_extras, choose_firsts, choose_seconds
 from vpx_identity_builder.core.types import Candidate
 
 from .strategies import SECOND, candidate, sample, unit
@@ -69,30 +71,26 @@ def test_joined_pools_keep_the_best_of_both(seen: list[tuple[str, float]], cut: 
     assert len(union) <= 3
 
 
-def judged(item: Candidate) -> Judged:
-    return judge(item, 1.0, None, None, CONFIG)
-
-
-def coverage(*items: Candidate) -> dict[str, int]:
-    """File stem → second of every coverage image."""
-    found = choose_coverage([judged(item) for item in items], [], SCALE, SCALE, CONFIG)
-    return {name: item.sample.t_ns // SECOND for name, item in found}
+def coverage(*items: Candidate) -> list[int]:
+    """Second of every coverage image, in order of choosing."""
+    choice = Choice([judge(item, 1.0, None, None, CONFIG) for item in items], SCALE, SCALE)
+    where = places(choice.items, CONFIG)
+    chosen = choose_firsts(choice, where, [], [])
+    chosen += choose_seconds(choice, where, chosen, CONFIG)
+    chosen += choose_extras(choice, where, chosen, CONFIG)
+    return [choice.items[index].sample.t_ns // SECOND for index in chosen]
 
 
 def test_coverage_takes_one_more_for_a_bin_that_nothing_shows() -> None:
     plain = coverage(shown(0, "left", 200), shown(1, "right", 100), shown(2, "right", 110))
-    assert plain == {"cov_yaw0_pitch0_neutral": 0, "cov_yaw0_pitch0_neutral_2": 2}
+    assert plain == [0, 2]
 
 
 def test_coverage_takes_no_third_of_a_bucket_for_it() -> None:
     items = [shown(0, "left", 200), shown(1, "right", 150), shown(2, "front", 110), shown(3, "front", 100, yaw=20)]
-    assert coverage(*items) == {
-        "cov_yaw0_pitch0_neutral": 0,
-        "cov_yaw0_pitch0_neutral_2": 1,
-        "cov_yaw30_pitch0_neutral": 3,
-    }
+    assert sorted(coverage(*items)) == [0, 1, 3]
     assert len(coverage(*items[:3])) == 2
 
 
 def test_without_extra_bins_nothing_is_added() -> None:
-    assert coverage(shown(0, None, 200), shown(1, None, 100)) == {"cov_yaw0_pitch0_neutral": 0}
+    assert coverage(shown(0, None, 200), shown(1, None, 100)) == [0]

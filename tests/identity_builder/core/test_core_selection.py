@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from vpx_identity_builder.core.buckets import EXPRESSION_BINS, PITCH_LABELS, YAW_LABELS, bucket_key, fills_bucket
 from vpx_identity_builder.core.challenge import CUES
+from vpx_identity_builder.core.choice import Choice
 from vpx_identity_builder.core.config import Config
+from vpx_identity_builder.core.eligible import Judged, judge, places
 from vpx_identity_builder.core.novelty import distance_to_nearest
-from vpx_identity_builder.core.selection import Judged, Sets, choose, choose_anchors, judge
+from vpx_identity_builder.core.selection import NEAR_TIE, QUALITY_FOR_LOOK, Sets, choose, choose_anchors
 from vpx_identity_builder.core.types import Buckets, ChosenImage
 
 from .strategies import candidate, unit_rows
@@ -104,21 +106,55 @@ def test_coverage_takes_the_best_of_each_bucket_that_no_anchor_took(items: list[
     for key, image in taken.items():
         assert image.loose.passed
         if key not in anchored:
-            rest = [i.quality for i in able if bucket_key(i.buckets) == key and i.candidate.key not in anchors]
-            assert image.quality == max(rest)
+            rest = [i for i in able if bucket_key(i.buckets) == key and i.candidate.key not in anchors]
+            better = [item for item in rest if item.quality > image.quality + NEAR_TIE]
+            assert max(item.quality for item in rest) <= image.quality + QUALITY_FOR_LOOK
+            assert [item for item in better if not looks_like_one(item, (*sets.anchors, *sets.coverage))] == []
+
+
+def looks_like_one(item: Judged, chosen: Sequence[ChosenImage]) -> bool:
+    looks = [image.candidate.sample.e_vis_face for image in chosen]
+    return distance_to_nearest(item.sample.e_vis_face, looks) < VISION.plateau / 2
 
 
 @settings(max_examples=25)
 @given(rides)
 def test_challenge_is_extreme_apart_and_named_after_its_condition(items: list[Judged]) -> None:
-    chosen = sets_of(items).challenge
+    sets = sets_of(items)
+    chosen = sets.challenge
     for image in chosen:
         assert image.condition in CUES
         assert image.name.startswith(f"chal_{image.condition}_")
+        others = [other for other in images(sets) if other is not image]
+        assert distance_of(image, others) >= VISION.plateau / 4 - 1e-6
+    least = VISION.plateau if len(chosen) > RULES.challenge_min else VISION.plateau / 2
     for one, two in itertools.combinations(chosen, 2):
         first, second = one.candidate.sample, two.candidate.sample
-        assert abs(first.t_ns - second.t_ns) >= RULES.challenge_gap_ms * 1e6
-        assert distance_to_nearest(first.e_vis_face, [second.e_vis_face]) >= VISION.plateau
+        if one.condition == two.condition:
+            assert abs(first.t_ns - second.t_ns) >= RULES.challenge_gap_ms * 1e6
+        assert distance_of(one, [two]) >= least - 1e-6
+
+
+def distance_of(image: ChosenImage, others: Sequence[ChosenImage]) -> float:
+    looks = [other.candidate.sample.e_vis_face for other in others]
+    return 2.0 if not looks else distance_to_nearest(image.candidate.sample.e_vis_face, looks)
+
+
+def test_what_only_challenge_needs_is_left_to_it() -> None:
+    """One bucket holds two images as good; the more extreme one is the only one of its kind: challenge gets it."""
+    less = judged(300, Look(yaw=33.0))
+    more = judged(900, Look(yaw=44.0))
+    face = replace(more.sample, e_vis_face=unit_rows(5, 1, 48)[0])
+    more = replace(more, candidate=replace(more.candidate, sample=face), quality=less.quality)
+    sets = sets_of([less, more])
+    assert [image.candidate.sample.pose.yaw_deg for image in sets.challenge] == [more.sample.pose.yaw_deg]
+    assert [image.candidate.sample.pose.yaw_deg for image in sets.coverage] == [less.sample.pose.yaw_deg]
+
+
+def test_the_share_of_the_bound_is_reported() -> None:
+    sets = sets_of(lively(3, 80))
+    assert 0.8 < sets.objective.share <= 1.0
+    assert sets.objective.value <= sets.objective.bound
 
 
 @settings(max_examples=15)
@@ -156,7 +192,8 @@ def test_the_best_anchors_by_quality_win() -> None:
         item = judged(20 * k, Look(yaw=2.0, sharpness=50.0 + 9 * (k * 7 % 30)))
         face = replace(item.sample, e_vis_face=row)
         items.append(replace(item, candidate=replace(item.candidate, sample=face)))
-    chosen = choose_anchors(items, VISION, VISION, CONFIG)
+    choice = Choice(items, VISION, VISION)
+    chosen = [choice.items[index] for index in choose_anchors(choice, places(choice.items, CONFIG), CONFIG)]
     assert len(chosen) == RULES.anchors_max
     best = sorted((item.quality for item in items), reverse=True)
     assert sorted((item.quality for item in chosen), reverse=True) == best[: RULES.anchors_max]

@@ -1,0 +1,126 @@
+"""What a video holds, seen with all its frames at once: the reference that `selection.py` measures the builder against.
+
+Faces are a published person's by similarity alone: its final prototype fits at least as well as `tau_id` asks and
+better than anybody else's. Medians and the gallery of clear moments come from all of the person's faces.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from real_faces import Footage
+
+from vpx_identity_builder.builder import IdentitySetBuilder
+from vpx_identity_builder.core import geometry
+from vpx_identity_builder.core.buckets import bucket_key, fills_bucket
+from vpx_identity_builder.core.config import Config, StopConfig
+from vpx_identity_builder.core.eligible import Judged, is_anchor, judge
+from vpx_identity_builder.core.gates import challenge_gate
+from vpx_identity_builder.core.occlusion import Gallery, judged
+from vpx_identity_builder.core.offer import crop_box, other_boxes
+from vpx_identity_builder.core.types import Buckets, Candidate, FaceSample, PersonSet, RunResult, StopReason
+
+READ_ON = Config(stop=StopConfig(stop_when_covered=False))
+NO_IMAGE = b"\x89PNG"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """Everything a video holds of one person, judged with final medians and prototype, in order of time."""
+
+    person: PersonSet
+    faces: tuple[Judged, ...]
+
+    @property
+    def gated(self) -> list[Judged]:
+        """What may become a coverage image."""
+        return [face for face in self.faces if face.loose.passed and fills_bucket(face.buckets)]
+
+    @property
+    def frontal(self) -> list[Judged]:
+        """What may become an anchor."""
+        return [face for face in self.faces if is_anchor(face.sample, face.buckets, face.strict.passed, READ_ON)]
+
+    @property
+    def showable(self) -> list[Judged]:
+        """What may become a challenge image, if its condition is extreme."""
+        return [face for face in self.faces if challenge_gate(face.sample, READ_ON.gates).passed]
+
+    def best(self) -> dict[str, float]:
+        """Reachable bucket → best quality in it."""
+        found: dict[str, float] = {}
+        for face in self.gated:
+            key = bucket_key(face.buckets)
+            found[key] = max(found.get(key, 0.0), face.quality)
+        return found
+
+
+def streamed(
+    clip: Footage, config: Config = READ_ON, on_frame: Callable[[IdentitySetBuilder], bool] | None = None
+) -> tuple[RunResult, float]:
+    """The builder over a clip, frame by frame, and its tau_id; `on_frame` says True to stop."""
+    builder = IdentitySetBuilder(config, face_novelty=clip.face_novelty, body_novelty=clip.body_novelty)
+    reason = StopReason.END_OF_VIDEO
+    for shot in clip.shots:
+        builder.add(shot.t_ns, shot.faces, lambda _box: NO_IMAGE)
+        if on_frame is not None and on_frame(builder):
+            reason = StopReason.COVERAGE_SATISFIED
+            break
+    model = builder.face_id_model
+    return builder.finish(reason), 1.0 if model is None else model.tau_id
+
+
+def everything_held(clip: Footage, persons: Sequence[PersonSet], tau_id: float) -> list[Held]:
+    """All faces of each person in the whole clip."""
+    prototypes = np.stack([person.prototype for person in persons])
+    own: list[list[tuple[FaceSample, tuple[FaceSample, ...]]]] = [[] for _ in persons]
+    for shot in clip.shots:
+        for face in shot.faces:
+            if face.e_id is None:
+                continue
+            fits = prototypes @ face.e_id
+            if fits.max() >= tau_id:
+                own[int(fits.argmax())].append((face, shot.faces))
+    return [_held(person, found) for person, found in zip(persons, own, strict=True)]
+
+
+def _held(person: PersonSet, found: Sequence[tuple[FaceSample, tuple[FaceSample, ...]]]) -> Held:
+    gallery = Gallery()
+    for face, _ in found:
+        gallery = gallery.add(face)
+    sharpness = [f.measures.sharpness for f, _ in found if f.measures.sharpness is not None]
+    brightness = [f.measures.lighting_level for f, _ in found if f.measures.lighting_level is not None]
+    medians = statistics.median(sharpness), statistics.median(brightness)
+    faces = []
+    for face, everybody in found:
+        others = other_boxes(face, everybody)
+        crop = crop_box(face, face.bbox, others, READ_ON.selection.crop_scale)
+        if geometry.contains_other_face(crop, face.bbox, others):
+            continue
+        candidate = Candidate(judged(face, gallery), Buckets(*["unknown"] * 5), crop, NO_IMAGE, 0.0)
+        faces.append(judge(candidate, float(person.prototype @ face.e_id), *medians, READ_ON))
+    return Held(person, tuple(faces))
+
+
+def baseline(held: Held, gap_ns: float, size: int, per_bucket: int = 2) -> list[Judged]:
+    """The simple way: sort by quality, two per bucket, so far apart in time."""
+    chosen: list[Judged] = []
+    counts: dict[str, int] = {}
+    for face in sorted(held.gated, key=lambda f: (-f.quality, f.sample.t_ns)):
+        key = bucket_key(face.buckets)
+        apart = all(abs(face.sample.t_ns - other.sample.t_ns) >= gap_ns for other in chosen)
+        if counts.get(key, 0) < per_bucket and apart and len(chosen) < size:
+            chosen.append(face)
+            counts[key] = counts.get(key, 0) + 1
+    return chosen
+
+
+def redundancy(faces: Sequence[FaceSample]) -> float:
+    """Mean over the images of the highest cosine to another one of the set, by face vision embedding."""
+    rows = np.stack([face.e_vis_face for face in faces if face.e_vis_face is not None])
+    alike = rows @ rows.T
+    np.fill_diagonal(alike, -1.0)
+    return float(alike.max(axis=1).mean()) if len(rows) > 1 else 0.0

@@ -1,0 +1,67 @@
+"""Images chosen so far, what the next one would add to the objective, and what it must differ from."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+
+from .config import NoveltyScale
+from .eligible import Judged
+from .novelty import NOTHING_SAVED
+from .objective import Array, distances, gains, represented, worth
+
+
+class Choice:
+    """Images chosen so far by index, and what the next one would add. The candidates are in order of time."""
+
+    def __init__(self, items: Sequence[Judged], face: NoveltyScale, body: NoveltyScale) -> None:
+        self.items = tuple(sorted(items, key=lambda item: item.candidate.key))
+        samples = [item.sample for item in self.items]
+        self.distances = distances(samples, face, body)
+        self.worths = worth(self.distances, np.array([item.quality for item in self.items]), face.threshold)
+        self.scale = face
+        self.chosen: list[int] = []
+        self._held: Array = represented(self.worths, [])
+
+    def add(self, index: int) -> None:
+        """Take one."""
+        self.chosen.append(index)
+        self._held = np.maximum(self._held, self.worths[:, index])
+
+    def free(self, indices: Collection[int]) -> list[int]:
+        """Those not taken yet."""
+        return [index for index in indices if index not in self.chosen]
+
+    def novelty(self, index: int, among: Sequence[int] | None = None) -> float:
+        """Distance to the nearest chosen image (§7), or to the nearest `among` them."""
+        others = self.chosen if among is None else among
+        return float(self.distances[index, list(others)].min()) if others else NOTHING_SAVED
+
+    def apart(self, index: int, among: Sequence[int], gap_ms: float) -> bool:
+        """True when none `among` the chosen lies within `gap_ms`."""
+        t_ns = self.items[index].sample.t_ns
+        return all(abs(t_ns - self.items[other].sample.t_ns) >= gap_ms * 1e6 for other in among)
+
+    def surer(self, indices: Collection[int]) -> set[int]:
+        """The half of these that are most surely this person."""
+        if not indices:
+            return set()
+        middle = statistics.median(self.items[index].stability for index in indices)
+        return {index for index in indices if self.items[index].stability >= middle}
+
+    def best(
+        self, able: Sequence[int], scores: Mapping[int, float], margin: float, rank: Mapping[int, int] | None = None
+    ) -> int:
+        """The highest score; among near-ties the highest rank (0 unless given), then what adds most to the objective.
+
+        `able` must not be empty.
+        """
+        top = max(scores[index] for index in able)
+        ties = [index for index in able if scores[index] >= top - margin]
+        if rank is not None:
+            first = max(rank.get(index, 0) for index in ties)
+            ties = [index for index in ties if rank.get(index, 0) == first]
+        more = gains(self.worths[:, ties], self._held)
+        return max(zip(more.tolist(), (scores[i] for i in ties), (-i for i in ties), ties, strict=True))[3]
