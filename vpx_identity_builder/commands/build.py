@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from visualbase import FileSource, source_for
+from visualbase import is_images
 
 from vpx_identity_builder.commands.assignments import parse
 from vpx_identity_builder.commands.edge import (
@@ -120,7 +120,7 @@ def build_one(source: Path, asked: Request) -> Outcome:
 
 def _settings_for(source: Path, asked: Request) -> dict[str, object]:
     """Our settings for an input: photos have other defaults, which everything the user set still overrides."""
-    if isinstance(source_for(source), FileSource):
+    if not is_images(source):
         return dict(asked.own)
     origins = resolve(asked.own).origins
     return {key: value for key, value in PHOTO_SETTINGS.items() if origins[key] == "default"} | dict(asked.own)
@@ -185,9 +185,10 @@ def _progress(source: Path, asked: Request) -> Iterator[OnFrame]:
 
 
 def _expected_frames(source: Path, asked: Request) -> int | None:
+    from vpx.runner.decoding import Decoding
     from vpx.runner.sources import expected_frames
 
-    return expected_frames(source, asked.fps, asked.max_frames)
+    return expected_frames(source, asked.fps, asked.max_frames, Decoding.of(asked.others))
 
 
 def _show(outcomes: Sequence[Outcome]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import Any
 
 import typer
@@ -13,25 +14,43 @@ from rich.table import Table
 from vpx_identity_builder.commands.assignments import parse
 from vpx_identity_builder.settings import SettingRow, resolve, specs
 
-EMBED = "vision.embed"
+EMBED, DECODE = "vision.embed", "decode"
 WIDE = 140
 """Columns of a terminal from which on a module and its setting stand in one line."""
 
 
 def run(assignments: Sequence[str], show: bool) -> None:
-    """Say that the settings are right, or list them with those of vision.embed.
+    """Say that the settings are right, or list them with those of vision.embed and of decoding.
 
     Raises `SettingsError`, or vision.embed's own, with everything that is wrong.
     """
     own, others = parse(assignments)
     rows = resolve(own).rows()
-    embed = _embed_rows({key.removeprefix(f"{EMBED}."): v for key, v in others.items() if key.startswith(f"{EMBED}.")})
+    embed, decode = _embed_rows(_of(EMBED, others)), _decode_rows(_of(DECODE, others))
     if show:
         console = Console()
-        console.print(_table({"identity_builder": rows, EMBED: embed}, wide=console.width >= WIDE))
+        shown = {"identity_builder": rows, EMBED: embed, DECODE: decode}
+        console.print(_table(shown, wide=console.width >= WIDE))
     else:
         changed = sum(row.origin != "default" for row in rows)
         typer.echo(f"{len(rows)} settings, {changed} of them set, all valid; --show lists them")
+
+
+def _of(module: str, assignments: Mapping[str, str]) -> dict[str, str]:
+    prefix = f"{module}."
+    return {key.removeprefix(prefix): value for key, value in assignments.items() if key.startswith(prefix)}
+
+
+def _decode_rows(given: Mapping[str, str]) -> list[SettingRow]:
+    """How the runner decodes inputs; none where it is not installed."""
+    if find_spec("vpx.runner") is None:
+        return []
+    from vpx.runner.decoding import settings_in_effect
+
+    return [
+        SettingRow(row.key, value, row.default, origin, f"{row.low:g}..{row.high:g}", "", row.meaning)
+        for row, value, origin in settings_in_effect(given)
+    ]
 
 
 def _embed_rows(given: Mapping[str, str]) -> list[SettingRow]:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from visualbase._orientation import Orientation, from_display_matrix
 from visualbase._timeline import Timeline
 from visualbase.errors import SourceNotFound, SourceUnreadable
+from visualbase.limits import DecodeLimits
 from visualbase.sampling import SECOND_NS
 
 _log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ _REFUSED_FORMATS = frozenset({"concat", "dash", "hls", "lavfi", "sdp", "tty"})
 _ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.,-]+:")
 _RATE_OF_RAW_STREAMS = Fraction(25)  # what the containers' own tools assume where neither rate nor timestamps exist
 _MAX_DEMUX_FAILURES = 16
+NO_MEMORY = "decoding it takes more memory than there is or the limit allows"
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def check_file(path: Path, given: str) -> Path:
     try:
         if path.is_dir():
             raise SourceUnreadable(path, "is a folder, not a video file")
-        if not path.exists():
+        if "\0" in given or not path.exists():
             if _ADDRESS.match(given):
                 raise SourceUnreadable(given, "looks like an address; only local files are read")
             raise SourceNotFound(path, "no such file")
@@ -57,23 +59,33 @@ def check_file(path: Path, given: str) -> Path:
         if path.stat().st_size == 0:
             raise SourceUnreadable(path, "the file is empty")
         return path.resolve()
+    except SourceNotFound:
+        raise
     except PermissionError as error:
         raise SourceUnreadable(path, "access is denied") from error
+    except OSError as error:
+        raise SourceUnreadable(path, f"cannot be read: {error.strerror}") from error
 
 
 class Decoder:
-    """One open video stream. ``error_count`` counts damaged packets and frames, ``truncated`` is known at the end."""
+    """One open video stream. ``error_count`` counts damaged packets and frames, ``truncated`` is known at the end.
 
-    def __init__(self, path: Path, threads: int) -> None:
+    Beyond ``limits.max_frames`` decoded frames the file counts as cut off.
+    """
+
+    def __init__(self, path: Path, threads: int, limits: DecodeLimits) -> None:
         self.path = path
         self.error_count = 0
         self.truncated = False
-        self._container = _open_container(path)
+        self._frames_left = limits.max_frames
+        self._container = _open_container(path, limits)
         try:
             self._stream = _pick_stream(path, self._container)
+            _refuse_huge(path, self._stream, limits.max_pixels)
         except SourceUnreadable:
             self._container.close()
             raise
+        self._stream.codec_context.options = {"max_pixels": str(limits.max_pixels)}
         self._stream.thread_type = "AUTO"
         self._stream.codec_context.thread_count = threads
         self._packets = 0
@@ -130,6 +142,8 @@ class Decoder:
         for packet in self._demux():
             try:
                 pictures = packet.decode() if packet is not None else self._stream.decode(None)
+            except MemoryError as error:
+                raise SourceUnreadable(self.path, NO_MEMORY) from error
             except FFmpegError:
                 self.error_count += 1
                 continue
@@ -137,6 +151,11 @@ class Decoder:
                 if picture.is_corrupt:
                     self.error_count += 1
                     continue
+                if self._frames_left == 0:
+                    self.truncated = True
+                    _log.warning("%s: only so many frames are read as the limit allows", self.path)
+                    return
+                self._frames_left -= 1
                 frame_id, t_ns = self._timeline.place(picture.pts if picture.pts is not None else picture.dts)
                 yield Decoded(picture, frame_id, t_ns)
         self._report_end()
@@ -182,9 +201,19 @@ class Decoder:
         return self._timeline.to_ns(self._end_pts) < declared_ns - slack_ns
 
 
-def to_bgr(picture: VideoFrame) -> NDArray[np.uint8]:
-    """Upright (height, width, 3) uint8 BGR pixels of a decoded frame, whatever its colour space and rotation."""
-    return orientation_of(picture).apply(np.asarray(picture.to_ndarray(format="bgr24"), dtype=np.uint8))
+def to_bgr(path: Path, picture: VideoFrame) -> NDArray[np.uint8]:
+    """Upright (height, width, 3) uint8 BGR pixels of a decoded frame, whatever its colour space and rotation.
+
+    Raises ``SourceUnreadable`` where its pixel format cannot be converted.
+    """
+    try:
+        # One thread: starting some for every picture costs more than they give.
+        pixels = picture.reformat(format="bgr24", threads=1).to_ndarray()
+    except MemoryError as error:
+        raise SourceUnreadable(path, NO_MEMORY) from error
+    except (FFmpegError, ValueError) as error:
+        raise SourceUnreadable(path, f"its pictures ({picture.format.name}) cannot be converted") from error
+    return orientation_of(picture).apply(np.asarray(pixels, dtype=np.uint8))
 
 
 def orientation_of(picture: VideoFrame) -> Orientation:
@@ -193,9 +222,9 @@ def orientation_of(picture: VideoFrame) -> Orientation:
     return from_display_matrix(bytes(matrix)) if isinstance(matrix, SideData) else Orientation()
 
 
-def packet_timestamps(path: Path) -> list[int]:
+def packet_timestamps(path: Path, limits: DecodeLimits) -> list[int]:
     """Sorted timestamps of all packets of the video stream, without decoding; empty where they are missing."""
-    container = _open_container(path)
+    container = _open_container(path, limits)
     found: list[int] = []
     try:
         for packet in container.demux(_pick_stream(path, container)):
@@ -209,16 +238,27 @@ def packet_timestamps(path: Path) -> list[int]:
     return sorted(found)
 
 
-def _open_container(path: Path) -> InputContainer:
+def _open_container(path: Path, limits: DecodeLimits) -> InputContainer:
     """Open a local file; what it refers to may only be local too."""
     try:
         container = av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
+    except MemoryError as error:
+        raise SourceUnreadable(path, NO_MEMORY) from error
     except FFmpegError as error:
         raise SourceUnreadable(path, f"is not a video file ({error.strerror})") from error
     if _REFUSED_FORMATS & set(container.format.name.split(",")):
         container.close()
         raise SourceUnreadable(path, f"is not a video file (format {container.format.name})")
+    if len(container.streams) > limits.max_streams:
+        container.close()
+        raise SourceUnreadable(path, f"holds more streams than the {limits.max_streams} allowed")
     return container
+
+
+def _refuse_huge(path: Path, stream: VideoStream, max_pixels: int) -> None:
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if width * height > max_pixels:
+        raise SourceUnreadable(path, f"its {width} x {height} pixels per frame are more than the {max_pixels} allowed")
 
 
 def _pick_stream(path: Path, container: InputContainer) -> VideoStream:

@@ -8,17 +8,20 @@ from fractions import Fraction
 
 from visualbase.sampling import SECOND_NS
 
+_LATEST_NS = 1 << 62
+
 
 class Timeline:
     """Numbers and times of decoded frames, relative to the first one; both grow strictly.
 
     A frame's number is its rank among the packets in presentation order, so frames that cannot be decoded leave gaps.
-    Frames without a timestamp, or with one that runs backwards, follow the one before at the nominal rate.
+    Frames without a timestamp, or with one that runs backwards or a century ahead, follow the one before at the nominal
+    rate.
     """
 
     def __init__(self, time_base: Fraction, rate: Fraction) -> None:
         self._time_base = time_base
-        self._frame_ns = round(SECOND_NS / rate)
+        self._frame_ns = max(1, round(SECOND_NS / rate))
         self._first_pts: int | None = None
         self._first_rank = 0
         self._rank = 0
@@ -42,7 +45,7 @@ class Timeline:
         if pts is not None:
             frame_id = max(frame_id, (rank or 0) - self._first_rank)
             own_ns = self.to_ns(pts)
-            if self._last is None or own_ns > self._last[1]:
+            if self._last is None or self._last[1] < own_ns < _LATEST_NS:
                 t_ns = own_ns
         self._last = (frame_id, t_ns)
         return frame_id, t_ns

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from visualbase._decoder import Decoded, Decoder, check_file, orientation_of, pa
 from visualbase.base import BaseSource
 from visualbase.errors import SourceError, SourceUnreadable
 from visualbase.frame import Frame
+from visualbase.limits import DecodeLimits
 from visualbase.sampling import SECOND_NS, parse_fps, sample
 
 _T = TypeVar("_T")
@@ -22,15 +24,17 @@ class FileSource(BaseSource):
 
     ``Frame.frame_id`` is the frame's number in the file, ``Frame.t_src_ns`` its timestamp relative to the first frame.
     A damaged file gives what can be decoded: ``error_count`` counts what could not, ``truncated`` tells at the end that
-    the file is shorter than it says, and a warning is logged. ``threads`` is the number of decoder threads.
+    the file is shorter than it says, and a warning is logged. ``threads`` is the number of decoder threads; of the
+    ``limits`` those on frames, pixels and streams hold here.
 
     Raises ``SourceNotFound`` or ``SourceUnreadable`` from ``open`` and from the properties that need the file.
     """
 
-    def __init__(self, path: str | os.PathLike[str], threads: int = 2) -> None:
+    def __init__(self, path: str | os.PathLike[str], threads: int = 2, limits: DecodeLimits | None = None) -> None:
         self._path = Path(path)
         self._given = os.fspath(path)
         self._threads = threads
+        self._limits = DecodeLimits() if limits is None else limits
         self._decoder: Decoder | None = None
         self._pending: Decoded | None = None
         self._current: Decoded | None = None
@@ -64,7 +68,9 @@ class FileSource(BaseSource):
         """Number of frames as the file declares it; counted once (without decoding) where it does not."""
         if self._counted is None:
             declared = self._probed(lambda decoder: decoder.declared_frames)
-            self._counted = declared or len(packet_timestamps(self._checked())) or self._count_by_decoding()
+            self._counted = (
+                declared or len(packet_timestamps(self._checked(), self._limits)) or self._count_by_decoding()
+            )
         return self._counted
 
     @property
@@ -91,7 +97,7 @@ class FileSource(BaseSource):
     def open(self) -> None:
         """Start at the first frame, which is decoded at once, so that an unreadable file is known here."""
         self.close()
-        decoder = Decoder(self._checked(), self._threads)
+        decoder = Decoder(self._checked(), self._threads, self._limits)
         first = decoder.next()
         if first is None:
             decoder.close()
@@ -109,16 +115,20 @@ class FileSource(BaseSource):
 
     def retrieve(self) -> Frame:
         """The frame that ``grab`` moved to, converted to BGR."""
+        return self.hold()()
+
+    def hold(self) -> Callable[[], Frame]:
+        """The frame that ``grab`` moved to, to be converted later."""
         if self._current is None:
             raise SourceError(self._path, "there is no current frame; grab() one first")
-        return Frame.from_array(to_bgr(self._current.picture), self._current.frame_id, self._current.t_ns)
+        return partial(_as_frame, self._path, self._current)
 
     def seek(self, t_ns: int) -> None:
         """Go to the first frame at or after a time (ns since the first frame); past the end nothing is left to read."""
         decoder = self._opened()
         self._current = None
         if self._index is None:
-            self._index = packet_timestamps(self._checked())
+            self._index = packet_timestamps(self._checked(), self._limits)
         if self._index:
             decoder.jump(max(0, t_ns), self._index)
             self._pending = decoder.next()
@@ -147,7 +157,7 @@ class FileSource(BaseSource):
         """Ask the open decoder, or a short-lived one."""
         if self._decoder is not None:
             return look(self._decoder)
-        decoder = Decoder(self._checked(), self._threads)
+        decoder = Decoder(self._checked(), self._threads, self._limits)
         try:
             return look(decoder)
         finally:
@@ -155,18 +165,22 @@ class FileSource(BaseSource):
 
     def _first_size(self) -> tuple[int, int]:
         if self._size is None:
-            with FileSource(self._path, self._threads) as probe:
+            with FileSource(self._path, self._threads, self._limits) as probe:
                 self._size = probe._size
         if self._size is None:
             raise SourceUnreadable(self._path, "no frame can be decoded")
         return self._size
 
     def _count_by_decoding(self) -> int:
-        with FileSource(self._path, self._threads) as probe:
+        with FileSource(self._path, self._threads, self._limits) as probe:
             count = 0
             while probe.grab() is not None:
                 count += 1
         return count
+
+
+def _as_frame(path: Path, decoded: Decoded) -> Frame:
+    return Frame.from_array(to_bgr(path, decoded.picture), decoded.frame_id, decoded.t_ns)
 
 
 def open_video(

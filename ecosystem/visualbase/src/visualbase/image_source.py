@@ -5,19 +5,23 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from visualbase._image_size import image_size
 from visualbase.base import BaseSource
 from visualbase.errors import SourceError, SourceNotFound, SourceUnreadable
 from visualbase.frame import Frame
+from visualbase.limits import DecodeLimits
 from visualbase.sampling import SECOND_NS
 
 _log = logging.getLogger(__name__)
 
+_MAX_FILE_BYTES = 1 << 29
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
@@ -27,11 +31,12 @@ class ImageSource(BaseSource):
     Pictures are turned upright by their EXIF orientation, transparency is dropped, of an animation the first picture is
     taken. Hidden files and other suffixes are left out of a folder. An unreadable image among several is passed over
     with a warning and counted in ``error_count``; its number and its second stay free. ``grab`` and ``read`` raise
-    ``SourceUnreadable`` where no image can be read.
+    ``SourceUnreadable`` where no image can be read. A picture beyond ``limits.max_photo_pixels`` cannot be read.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], limits: DecodeLimits | None = None) -> None:
         self._path = Path(path)
+        self._limits = DecodeLimits() if limits is None else limits
         self._files: list[Path] = []
         self._position = -1
         self._picture: NDArray[np.uint8] | None = None
@@ -99,9 +104,13 @@ class ImageSource(BaseSource):
 
     def retrieve(self) -> Frame:
         """The image that ``grab`` moved to."""
+        return self.hold()()
+
+    def hold(self) -> Callable[[], Frame]:
+        """The image that ``grab`` moved to, to be made into a frame later."""
         if self._picture is None:
             raise SourceError(self._path, "there is no current image; grab() one first")
-        return Frame.from_array(self._picture, self._position, self._position * SECOND_NS)
+        return partial(Frame.from_array, self._picture, self._position, self._position * SECOND_NS)
 
     def seek(self, t_ns: int) -> None:
         """Go to the first image at or after a time."""
@@ -122,7 +131,7 @@ class ImageSource(BaseSource):
         if current is None:
             return None
         try:
-            return _read_image(current)
+            return _read_image(current, self._limits.max_photo_pixels)
         except SourceUnreadable as error:
             self._unreadable.add(current)
             if len(self._files) == 1:
@@ -133,7 +142,7 @@ class ImageSource(BaseSource):
         return None
 
     def _first_frame(self) -> Frame:
-        with ImageSource(self._path) as probe:
+        with ImageSource(self._path, self._limits) as probe:
             probe.grab()
             return probe.retrieve()
 
@@ -166,14 +175,14 @@ def _natural_key(path: Path) -> tuple[list[tuple[int, str]], str]:
     return [(int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in parts], path.name
 
 
-def _read_image(path: Path) -> NDArray[np.uint8]:
+def _read_image(path: Path, max_pixels: int) -> NDArray[np.uint8]:
     """Upright (height, width, 3) uint8 BGR pixels. Raises ``SourceUnreadable`` with the path."""
-    try:
-        content = np.fromfile(path, dtype=np.uint8)
-    except OSError as error:
-        raise SourceUnreadable(path, f"cannot be read: {error.strerror}") from error
-    if content.size == 0:
-        raise SourceUnreadable(path, "the file is empty")
+    import cv2  # here, because a process that decodes a video does without it
+
+    content = _content(path)
+    size = image_size(content.data)
+    if size is not None and size[0] * size[1] > max_pixels:
+        raise SourceUnreadable(path, f"its {size[0]} x {size[1]} pixels are more than the {max_pixels} allowed")
     try:
         image = cv2.imdecode(content, cv2.IMREAD_COLOR)
     except cv2.error as error:
@@ -181,3 +190,17 @@ def _read_image(path: Path) -> NDArray[np.uint8]:
     if image is None:
         raise SourceUnreadable(path, "is not a readable image")
     return np.asarray(image, dtype=np.uint8)
+
+
+def _content(path: Path) -> NDArray[np.uint8]:
+    try:
+        if not path.is_file():
+            raise SourceUnreadable(path, "is not a regular file")
+        size = path.stat().st_size
+        if size == 0:
+            raise SourceUnreadable(path, "the file is empty")
+        if size > _MAX_FILE_BYTES:
+            raise SourceUnreadable(path, f"an image file of {size >> 20} MiB is too large")
+        return np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise SourceUnreadable(path, f"cannot be read: {error.strerror}") from error

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from visualbase import Frame
 
+from vpx.runner.decoding import Decoding
 from vpx.runner.errors import SettingsError
 from vpx.runner.guard import EXIT_INTERNAL, EXIT_INTERRUPTED, stop_on_signals
 from vpx.runner.lite import LiteRunner, OnFrame, RunResult
@@ -101,7 +102,8 @@ def _progress(options: RunOptions, stack: ExitStack) -> OnFrame:
         console=Console(stderr=True),
         transient=True,
     )
-    task = bar.add_task("frames", total=expected_frames(options.source, options.fps, options.max_frames))
+    expected = expected_frames(options.source, options.fps, options.max_frames, Decoding.of(options.settings))
+    task = bar.add_task("frames", total=expected)
     stack.enter_context(bar)
 
     def advance(_: Frame, __: dict[str, Observation]) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from visualbase import Frame
 
+from vpx.runner.decoding import MODULE as DECODE
+from vpx.runner.decoding import Decoding
 from vpx.runner.errors import RunError, SettingsError, StartError, describe
 from vpx.runner.selection import parse_settings, select_modules
 from vpx.runner.sources import FrameStream, Source, open_frames
@@ -51,8 +53,9 @@ class LiteRunner:
     ``analyzers`` are names of installed modules, instances, or a mix; required dependencies that are missing are added,
     and with ``include_optional`` the installed optional ones too. ``on_observation(obs)`` is called for every
     observation, ``on_frame(frame, {name: obs})`` after every frame. Observations are kept in the result only with
-    ``keep_observations``, so that memory does not grow with the video. ``settings`` maps ``module.key`` to text;
-    ``output_dir`` and ``video_id`` (default: the file's stem) are told to modules that have a ``begin_run``.
+    ``keep_observations``, so that memory does not grow with the video. ``settings`` maps ``module.key`` to text
+    (``decode.key``: how a path is decoded); ``output_dir`` and ``video_id`` (default: the file's stem) are told to
+    modules that have a ``begin_run``.
     """
 
     def __init__(
@@ -72,6 +75,8 @@ class LiteRunner:
         self._on_frame = on_frame
         self._keep_observations = keep_observations
         self._settings = parse_settings(settings or {})
+        self._settings.pop(DECODE, None)
+        self._decoding = Decoding.of(settings or {})
         self._output_dir = output_dir
         self._video_id = video_id
         self._include_optional = include_optional
@@ -108,7 +113,7 @@ class LiteRunner:
         result.module_seconds = dict.fromkeys(result.module_names, 0.0)
         start = time.perf_counter()
         try:
-            with open_frames(source, fps) as stream, ExitStack() as endings:
+            with open_frames(source, fps, self._decoding) as stream, ExitStack() as endings:
                 self._run_stream(modules, stream, fps, max_frames, endings, result)
         except BaseException as error:
             if isinstance(error, RunError):

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from visualbase import BaseSource, FileSource, Frame, ImageSource, SampleClock, sample, source_for
+from visualbase import BaseSource, Frame, SampleClock, sample
 
+from vpx.runner.decoding import Decoding
 from vpx.runner.errors import SettingsError
 
 
@@ -61,14 +62,17 @@ class FrameStream:
 
 
 @contextmanager
-def open_frames(source: Source, fps: float | None = None) -> Iterator[FrameStream]:
-    """Open a source for the length of a ``with`` block. Raises visualbase's ``SourceError`` for what cannot be read."""
+def open_frames(source: Source, fps: float | None = None, decoding: Decoding | None = None) -> Iterator[FrameStream]:
+    """Open a source for the length of a ``with`` block. Raises visualbase's ``SourceError`` for what cannot be read.
+
+    A path is decoded as ``decoding`` says (default: as the environment says).
+    """
     try:
         clock = SampleClock(fps)
     except ValueError as error:
         raise SettingsError(str(error)) from error
     if isinstance(source, str | os.PathLike):
-        source = source_for(source)
+        source = (decoding or Decoding.resolve()).source(source)
     if not isinstance(source, Readable):
         yield FrameStream(frame for frame in source if clock.accept(frame.t_src_ns))
         return
@@ -85,10 +89,12 @@ def open_frames(source: Source, fps: float | None = None) -> Iterator[FrameStrea
         source.close()
 
 
-def expected_frames(path: Path, fps: float | None, max_frames: int | None) -> int | None:
+def expected_frames(
+    path: Path, fps: float | None, max_frames: int | None, decoding: Decoding | None = None
+) -> int | None:
     """How many frames a run over a path will process at most, for a progress bar; None where nobody knows."""
-    source: FileSource | ImageSource = source_for(path)
-    total = source.frame_count
-    if fps is not None and fps < source.fps:
-        total = int(source.duration_sec * fps) + 1
+    with (decoding or Decoding.resolve()).source(path) as source:
+        total = source.frame_count
+        if fps is not None and fps < source.fps:
+            total = int(source.duration_sec * fps) + 1
     return total if max_frames is None else min(total, max_frames)

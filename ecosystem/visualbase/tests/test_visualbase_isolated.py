@@ -1,0 +1,342 @@
+"""Decoding in a process of its own: the same frames, and whatever happens there is an error here, never more."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import visualbase._worker as worker_module
+from visualbase import (
+    DecodeLimits,
+    FileSource,
+    ImageSource,
+    IsolatedSource,
+    SourceError,
+    SourceNotFound,
+    SourceUnreadable,
+    isolated_source_for,
+    sample,
+)
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="decoding is not isolated on this system")
+QUICK = DecodeLimits(stall_s=10)
+VIDEOS = {
+    "plain": {"count": 40},
+    "b_frames": {"count": 40, "b_frames": "2"},
+    "matroska": {"name": "video.mkv", "count": 30, "rate": 30},
+    "transport": {"name": "video.ts", "count": 30},
+    "variable": {"name": "video.mkv", "times_ms": [0, 40, 45, 200, 1200, 1201, 1300]},
+    "rotated": {"count": 12, "rotation": 90},
+    "odd_size": {"count": 5, "size": (66, 50)},
+    "one_frame": {"count": 1},
+}
+
+
+def facts(source):
+    return source.fps, source.width, source.height, source.frame_count, source.duration_sec, source.time_tolerance_ns
+
+
+def gone(pid):
+    """Whether the process has ended and nobody is left to wait for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "XZ"
+    except FileNotFoundError:
+        return True
+
+
+def open_descriptors():
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def wait_until(happened, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while not happened():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def assert_same(first, second):
+    count = 0
+    with first, second:
+        assert facts(first) == facts(second)
+        while (expected := first.read()) is not None:
+            found = second.read()
+            assert (found.frame_id, found.t_src_ns) == (expected.frame_id, expected.t_src_ns)
+            assert (found.width, found.height) == (expected.width, expected.height)
+            assert np.array_equal(found.data, expected.data)
+            count += 1
+        assert second.read() is None
+        assert (first.truncated, first.error_count) == (second.truncated, second.error_count)
+    return count
+
+
+@pytest.mark.parametrize("kind", VIDEOS)
+def test_the_frames_are_those_of_a_file_source(make_video, kind):
+    path = make_video(**VIDEOS[kind])
+    assert assert_same(FileSource(path), IsolatedSource(path, QUICK)) >= 1
+
+
+@pytest.mark.parametrize("name", ["foreman.mp4", "carphone.mp4", "noface_face.mov", "turns.mp4"])
+def test_the_frames_of_real_videos_are_those_of_a_file_source(real_videos, name):
+    path = real_videos / name
+    assert assert_same(FileSource(path), IsolatedSource(path, QUICK)) > 100
+
+
+def test_a_truncated_file_is_told_as_by_a_file_source(make_video, tmp_path, caplog):
+    whole = make_video("whole.mkv", count=80).read_bytes()
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole[: len(whole) // 2])
+    assert 5 < assert_same(FileSource(cut), IsolatedSource(cut, QUICK)) < 80
+    said = [record.getMessage() for record in caplog.records if "the file is cut off" in record.getMessage()]
+    assert len(said) == 2
+    assert said[0] == said[1]
+
+
+def test_large_pictures_come_through_though_few_are_held(make_video):
+    path = make_video(count=4, size=(7680, 4320))
+    with IsolatedSource(path, DecodeLimits(stall_s=30)) as source:
+        assert [frame.data.shape for frame in source] == [(4320, 7680, 3)] * 4
+
+
+def test_sampling_gives_the_same_frames(make_video):
+    path = make_video(count=50)
+    with FileSource(path) as first, IsolatedSource(path, QUICK) as second:
+        expected = [(frame.frame_id, frame.t_src_ns) for frame in sample(first, 7)]
+        assert [(frame.frame_id, frame.t_src_ns) for frame in sample(second, 7)] == expected
+    assert len(expected) == 14
+
+
+def test_seeking_goes_where_a_file_source_goes(make_video):
+    path = make_video(count=60)
+    with FileSource(path) as first, IsolatedSource(path, QUICK) as second:
+        for t_ms in (1000, 40, 1999, 0, 2360, 5000, 1001):
+            for source in (first, second):
+                source.seek(t_ms * 1_000_000)
+            expected, found = first.read(), second.read()
+            assert (found is None) == (expected is None)
+            if expected is not None:
+                assert (found.frame_id, found.t_src_ns) == (expected.frame_id, expected.t_src_ns)
+                assert np.array_equal(found.data, expected.data)
+
+
+def test_photos_are_those_of_an_image_source(tmp_path):
+    for index, size in enumerate(((40, 30), (31, 17), (100, 80))):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((size[1], size[0], 3), index * 50, np.uint8))
+    (tmp_path / "3.png").write_bytes(b"not an image")
+    with ImageSource(tmp_path) as first, IsolatedSource(tmp_path, QUICK) as second:
+        for expected in first:
+            found = second.read()
+            assert (found.frame_id, found.t_src_ns, found.data.shape) == (
+                expected.frame_id,
+                expected.t_src_ns,
+                expected.data.shape,
+            )
+            assert np.array_equal(found.data, expected.data)
+        assert second.read() is None
+        assert (second.error_count, first.error_count) == (1, 1)
+
+
+def test_facts_are_known_without_opening_and_reading_twice_starts_again(make_video):
+    source = IsolatedSource(make_video(count=7), QUICK)
+    assert (source.frame_count, source.width, source.height, source.fps) == (7, 64, 48, 25.0)
+    assert source.process_id is None
+    for _ in range(2):
+        source.open()
+        assert [frame.frame_id for frame in source] == list(range(7))
+    source.close()
+    source.close()
+
+
+def test_what_a_file_source_refuses_is_refused_with_the_same_words(make_video, make_sound, tmp_path):
+    (tmp_path / "text.mp4").write_text("hello\n" * 50)
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    names = ["none.mp4", "text.mp4", "empty.mp4", make_sound().name, "http://127.0.0.1:9/v.mp4", "concat:a.mp4|b.mp4"]
+    for given in [str(tmp_path / name) if ":" not in name else name for name in names]:
+        with pytest.raises(SourceError) as expected:
+            FileSource(given).open()
+        with pytest.raises(SourceError) as found:
+            IsolatedSource(given, QUICK).open()
+        assert (type(found.value), str(found.value)) == (type(expected.value), str(expected.value))
+    with pytest.raises(SourceNotFound):
+        IsolatedSource(tmp_path / "none.mp4", QUICK).open()
+    with (
+        IsolatedSource(tmp_path / "bad.png", QUICK) as bad,
+        pytest.raises(SourceUnreadable, match=r"bad\.png: is not a readable image"),
+    ):
+        bad.read()
+    with pytest.raises(SourceError, match="not open"):
+        IsolatedSource(make_video(count=2), QUICK).read()
+
+
+MISBEHAVIOUR = {
+    "segfault": ("os.kill(os.getpid(), signal.SIGSEGV)", r"decoding crashed \(SIGSEGV\)"),
+    "abort": ("os.abort()", r"decoding crashed \(SIGABRT\)"),
+    "hang": ("time.sleep(600)", "made no progress for 2 s"),
+    "spin": ("sum(iter(int, 1))", "more than 1 s of processor time"),
+    "exit": ("os._exit(7)", r"ended unexpectedly \(code 7\)"),
+    "killed": ("os.kill(os.getpid(), signal.SIGKILL)", "was killed"),
+    "memory": ("bytearray(900 << 20)", "takes more memory than"),
+    "exception": ("int('x')", r"decoding failed \(ValueError"),
+    "nonsense": ("os.write(self_events(), b'gibberish\\n')", "sent nonsense"),
+    "wrong_kind": ("os.write(self_events(), b'[1, 2]\\n')", "sent nonsense"),
+    "flood": ("os.write(self_events(), b'x' * 3_000_000)", "sent nonsense"),
+}
+
+
+@pytest.fixture
+def misbehave(tmp_path, monkeypatch):
+    """Let the decoding process do something bad when it comes to frame 7."""
+
+    def install(code):
+        folder = tmp_path / "modules"
+        folder.mkdir()
+        (folder / "bad_decoder.py").write_text(
+            textwrap.dedent(f"""
+            import json, os, signal, sys, time
+            from visualbase import FileSource
+            from visualbase._decoding_process import main
+            grab = FileSource.grab
+            self_events = lambda: json.loads(sys.argv[1])["events"]
+            def bad(self):
+                self.count = getattr(self, "count", 0) + 1
+                if self.count == 8:
+                    {code}
+                return grab(self)
+            FileSource.grab = bad
+            main()
+            """)
+        )
+        monkeypatch.syspath_prepend(str(folder))
+        monkeypatch.setattr(worker_module, "MODULE", "bad_decoder")
+
+    return install
+
+
+@pytest.mark.parametrize("kind", MISBEHAVIOUR)
+def test_a_decoder_that_misbehaves_is_one_clear_error_after_the_frames_before_it(make_video, misbehave, kind):
+    code, words = MISBEHAVIOUR[kind]
+    misbehave(code)
+    path = make_video(count=20)
+    limits = DecodeLimits(stall_s=30 if kind == "spin" else 2, cpu_s=1, memory_mb=512)
+    with IsolatedSource(path, limits) as source:
+        pid, seen = source.process_id, []
+        with pytest.raises(SourceUnreadable, match=words) as caught:
+            seen.extend(iter(source.grab, None))
+        assert len(seen) <= 7
+        assert str(caught.value).startswith(f"{path}: ")
+        assert "\n" not in str(caught.value)
+        assert gone(pid)
+        with pytest.raises(SourceError, match="not open"):
+            source.read()
+
+
+def test_frames_before_the_crash_can_be_read(make_video, misbehave):
+    misbehave("time.sleep(1); os.abort()")
+    with IsolatedSource(make_video(count=20), QUICK) as source:
+        seen = []
+        with pytest.raises(SourceUnreadable, match="crashed"):
+            seen.extend(iter(source.read, None))
+    assert [frame.frame_id for frame in seen][:5] == [0, 1, 2, 3, 4]
+    assert all(frame.data.shape == (48, 64, 3) for frame in seen)
+
+
+def test_closing_leaves_no_process_and_no_descriptor(make_video):
+    path, before = make_video(count=30), open_descriptors()
+    for _ in range(5):
+        source = IsolatedSource(path, QUICK)
+        source.open()
+        source.read()
+        pid = source.process_id
+        source.close()
+        assert not Path(f"/proc/{pid}").exists()
+    assert open_descriptors() == before
+
+
+def test_a_source_that_is_forgotten_ends_its_process(make_video):
+    source = IsolatedSource(make_video(count=30), QUICK)
+    source.open()
+    pid = source.process_id
+    del source
+    assert wait_until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+PARENT = """
+import sys, time, threading
+from visualbase import IsolatedSource
+def work():
+    global source
+    source = IsolatedSource(sys.argv[1])
+    source.open()
+    source.read()
+    print(source.process_id, flush=True)
+if sys.argv[2] == "thread":
+    thread = threading.Thread(target=work); thread.start(); thread.join(); source.read(); print("alive", flush=True)
+else:
+    work()
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("where", ["main", "thread"])
+def test_the_process_dies_with_a_killed_parent(make_video, where):
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(make_video(count=100)), where], stdout=subprocess.PIPE, text=True
+    )
+    pid = int(parent.stdout.readline())
+    if where == "thread":
+        assert parent.stdout.readline() == "alive\n"
+    assert Path(f"/proc/{pid}").exists()
+    parent.kill()
+    parent.communicate()
+    assert wait_until(lambda: gone(pid))
+
+
+def test_ctrl_c_and_a_polite_end_do_not_reach_the_process(make_video):
+    with IsolatedSource(make_video(count=60), QUICK) as source:
+        source.read()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(source.process_id, number)
+        assert os.getsid(source.process_id) != os.getsid(0)
+        assert sum(1 for _ in source) == 59
+
+
+def test_the_process_holds_no_secrets_and_writes_no_core(make_video, monkeypatch):
+    monkeypatch.setenv("SECRET_TOKEN", "s3cret")
+    with IsolatedSource(make_video(count=5), QUICK) as source:
+        source.read()
+        home = Path(f"/proc/{source.process_id}")
+        assert b"s3cret" not in (home / "environ").read_bytes()
+        limits = (home / "limits").read_text()
+    for line in ("Max core file size", "Max file size"):
+        (found,) = [text for text in limits.splitlines() if text.startswith(line)]
+        assert found.split()[len(line.split())] == "0"
+
+
+def test_limits_on_frames_pixels_and_streams(make_video):
+    path = make_video(count=30)
+    source = IsolatedSource(path, DecodeLimits(max_frames=9))
+    with source:
+        assert len(list(source)) == 9
+        assert source.truncated
+    with pytest.raises(SourceUnreadable, match="64 x 48 pixels per frame are more than the 3000 allowed"):
+        IsolatedSource(path, DecodeLimits(max_pixels=3000)).open()
+    with pytest.raises(SourceUnreadable, match="64 x 48 pixels per frame are more than the 3000 allowed"):
+        FileSource(path, limits=DecodeLimits(max_pixels=3000)).open()
+    with pytest.raises(ValueError, match="stall_s"):
+        DecodeLimits(stall_s=0)
+
+
+def test_where_isolation_is_missing_the_source_says_so_and_reads(make_video, monkeypatch, caplog):
+    monkeypatch.setattr(sys, "executable", "")
+    source = isolated_source_for(make_video(count=3))
+    assert isinstance(source, FileSource)
+    assert "decoding is not isolated: there is no Python interpreter to start" in caplog.text
