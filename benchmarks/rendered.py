@@ -4,8 +4,8 @@
 
 Renders (once, into benchmarks/.cache) a ride with one rider and one with two, runs the real modules over them and
 prints: head pose error within ±45° and share of right bins, expression confusion, error of `occlusion_ratio`, coverage
-reached and how much of it is true, and for two riders the purity of their sets. The truth's zero of pitch is
-the pose that face.detect reads on the photograph: turns are measured, not that zero.
+reached and how much of it is true, and for two riders the purity of their sets. The truth's zero is a matter of
+geometry: the canonical face fits the first head unrotated, and the second head, reshaped from it, keeps its skull.
 """
 
 from __future__ import annotations

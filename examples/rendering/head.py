@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from vpx.face_detect.canonical import CANONICAL, POSE_POINTS
-from vpx.face_detect.pose import HeadPose, rotation_from
+from vpx.face_detect.canonical import CANONICAL, POSE_POINTS, POSE_WEIGHTS
+from vpx.face_detect.pose import HeadPose, procrustes, rotation_from
 
 from .expression import Amounts, Spread, control_indices, control_moves
 from .photograph import HEAD, TEXTURE_SCALE
@@ -81,13 +81,25 @@ def build_head(large: Picture, mesh: Floats, rest: HeadPose) -> Head:
     front = _inside(delaunay(flat), flat, outline)
     points, uv, triangles, shade = _with_back(points, flat, front, len(outline), cm)
     pivot = (np.array(PIVOT_CM) - middle) * cm
-    points = _unprojected(points - pivot, cm)
+    points = levelled(_unprojected(points - pivot, cm))
     controls = points[control_indices()]
     share = np.where(np.arange(len(points)) < len(flat), _near_face(points, cm), 0.0)
     spread = Spread(controls, points, EXPRESSION_REACH_CM * cm, share)
     pivot_px = (float(origin[0] + pivot[0]), float(-(origin[1] + pivot[1])))
     textures = make_textures(large, mesh)
     return Head(points, uv * TEXTURE_SCALE, shade, triangles, cm, pivot_px, spread, textures)
+
+
+def levelled(points: Floats) -> Floats:
+    """The points turned so that the canonical face fits theirs without a rotation.
+
+    This is yaw, pitch and roll 0, a matter of geometry and not of what a model reads on a picture. A head reshaped from
+    this one keeps its skull (ears, orbits, forehead), and with it this zero.
+    """
+    rotation = procrustes(CANONICAL, points[POSE_POINTS], POSE_WEIGHTS)
+    if rotation is None:
+        raise ValueError("a head needs points that are finite and apart from each other")
+    return points @ rotation
 
 
 def _near_face(points: Floats, cm: float) -> Floats:

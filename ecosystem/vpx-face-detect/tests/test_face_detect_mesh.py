@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from vpx.face_detect.mesh import INPUT_PX, ShapelessFaceError, crop_transform, five_points, points_to_frame
+from vpx.face_detect.mesh import INPUT_PX, ShapelessFaceError, crop_transform, five_points, mirrored, points_to_frame
 
 FIVE = np.array([[-20.0, -15], [20, -15], [0, 8], [-15, 25], [15, 25]])
 
@@ -37,6 +37,15 @@ def test_points_come_back_to_the_picture_with_depth_in_its_scale(turn: float, si
     original = np.array([[310.0, 190, 5], [280, 220, -3]])
     in_crop = np.column_stack([original[:, :2] @ to_crop[:, :2].T + to_crop[:, 2], original[:, 2] * scale])
     assert points_to_frame(in_crop, to_crop) == pytest.approx(original, abs=1e-3)
+
+
+@given(st.floats(-170, 170), st.floats(0.5, 5))
+def test_a_mirrored_crop_exchanges_left_and_right_and_leads_back_to_the_same_pixels(turn: float, size: float) -> None:
+    to_crop = crop_transform(placed(turn, size, 300, 200))
+    other = mirrored(to_crop)
+    place, there = (np.array([310.0, 190.0]) @ crop[:, :2].T + crop[:, 2] for crop in (to_crop, other))
+    assert there == pytest.approx([INPUT_PX - 1 - place[0], place[1]])
+    assert points_to_frame(np.array([[*there, 0.0]]), other)[0] == pytest.approx([310, 190, 0], abs=1e-3)
 
 
 def test_a_mesh_is_cropped_by_its_own_box() -> None:

@@ -117,7 +117,7 @@ class FaceDetectionAnalyzer(Module):
             chosen = OpenBackend if self.settings.backend == "open" else InsightFaceBackend
             self._backend = chosen(self.settings)
         if self._mesh is None:
-            self._mesh = FaceMesh()
+            self._mesh = FaceMesh(mirror=True)
         if self._appearance is None and self.settings.appearance:
             self._appearance = FaceAppearance()
 
@@ -188,7 +188,8 @@ class FaceDetectionAnalyzer(Module):
                 mesh = mesh_model.run(picture, face.landmarks)
             except ShapelessFaceError:
                 continue
-            pose = head_pose(mesh.points) if np.isfinite(mesh.points).all() and np.isfinite(mesh.score) else None
+            finite = np.isfinite(mesh.points).all() and np.isfinite(mesh.score)
+            pose = head_pose(mesh.points, mesh.mirrored) if finite else None
             if pose is not None:
                 fitted.append(_Fitted(face, cut_box(face.box, width, height), mesh, pose))
         return fitted
