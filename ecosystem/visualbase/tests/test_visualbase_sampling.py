@@ -36,6 +36,31 @@ def test_each_sample_time_takes_the_first_frame_at_or_after_it(times, fps):
     assert picked(times, fps) == sorted(expected)
 
 
+@given(timelines, rates, rates, st.integers(0, 30 * SECOND_NS), st.integers(0, 30 * SECOND_NS))
+def test_a_denser_stretch_has_its_own_rate_and_changes_nothing_outside(times, fps, denser, start, length):
+    inside = {int(t) for t in times if start <= t - times[0] <= start + length}
+    clock = SampleClock(fps, 0)
+    mixed = [int(t) for t in times if clock.accept(int(t), denser if int(t) in inside else None)]
+    plain, dense = set(picked(times, fps)), set(picked(times, max(fps, denser)))
+    assert mixed == sorted({t for t in plain if t not in inside} | {t for t in dense if t in inside})
+
+
+def test_a_rate_below_the_usual_one_thins_nothing_out():
+    clock = SampleClock(10, 0)
+    times = [k * SECOND_NS // 20 for k in range(40)]
+    assert [t for t in times if clock.accept(t, 1)] == picked(times, 10)
+
+
+def test_an_event_of_a_tenth_of_a_second_is_seen_by_the_denser_rate_only():
+    times = [round(Fraction(i * SECOND_NS, 30)) for i in range(90)]
+    event = {t for t in times if 1.02 < t / SECOND_NS < 1.12}
+    clock = SampleClock(5)
+    seen = [t for t in times if clock.accept(t, 30 if 0.9 <= t / SECOND_NS <= 1.3 else None)]
+    assert event & set(picked(times, 5, 1)) == set()
+    assert event <= set(seen)
+    assert seen == sorted(seen)
+
+
 @given(st.integers(1, 240), st.integers(1, 240), st.integers(1, 400))
 def test_constant_rates_give_the_exact_number_of_frames(source_fps, fps, count):
     times = [round(Fraction(i * SECOND_NS, source_fps)) for i in range(count)]

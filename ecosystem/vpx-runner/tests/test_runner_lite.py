@@ -4,6 +4,7 @@ import pytest
 import vpx.runner
 from visualbase import SourceError, SourceNotFound
 from vpx.runner import LiteRunner, RunError, SettingsError, StartError
+from vpx.runner.errors import SamplingError
 from vpx.sdk import (
     DependencyCycleError,
     DuplicateModuleError,
@@ -209,6 +210,40 @@ def test_an_object_with_open_read_and_close_is_a_source():
 def test_frames_may_come_from_a_generator_and_are_sampled():
     result = LiteRunner([FakeModule("a")], keep_observations=True).run((f for f in make_frames(9, fps=10)), fps=4)
     assert [frame["a"].t_ns // 1_000_000 for frame in result.frames] == [0, 300, 500, 800]
+
+
+class Curious(FakeModule):
+    """Looks closely at the second half of the first second, once it is told that a run begins."""
+
+    rate = 8
+
+    def begin_run(self, info):
+        self.calls.append("begin_run")
+
+    def sampling_fps(self, t_ns):
+        self.calls.append("sampling_fps")
+        return self.rate if 500_000_000 <= t_ns < 1_000_000_000 else None
+
+
+@pytest.mark.parametrize("kind", ["frames", "video"])
+def test_a_module_gets_more_frames_where_it_asks_for_them(video, kind):
+    source = make_frames(20, fps=10) if kind == "frames" else video
+    curious = Curious("a")
+    result = LiteRunner([FakeModule("b"), curious], keep_observations=True).run(source, fps=2)
+    plain = LiteRunner([FakeModule("b")], keep_observations=True).run(source, fps=2)
+    times = [frame["b"].t_ns // 1_000_000 for frame in result.frames]
+    assert [frame["b"].t_ns // 1_000_000 for frame in plain.frames] == [0, 500, 1000, 1500]
+    assert times == [0, 500, 700, 800, 900, 1000, 1500]
+    assert curious.calls.index("begin_run") < curious.calls.index("sampling_fps")
+
+
+@pytest.mark.parametrize("rate", [0, float("nan"), -1, "often", float("inf")])
+def test_a_sampling_rate_that_is_none_ends_the_run_by_name(rate):
+    curious = Curious("a")
+    curious.rate = rate
+    with pytest.raises(SamplingError, match=r"module 'a' failed on the sampling rate at 0\.500 s"):
+        LiteRunner([curious]).run(make_frames(20, fps=10), fps=2)
+    assert curious.calls[-2:] == ["reset", "release"]
 
 
 def test_a_runner_runs_twice(video):

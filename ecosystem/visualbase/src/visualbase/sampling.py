@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from visualbase.base import BaseSource
@@ -25,20 +25,26 @@ class SampleClock:
         self._rate = None if fps is None else parse_fps(fps)
         self._tolerance_ns = tolerance_ns
         self._origin_ns: int | None = None
-        self._next_k = 0
+        self._latest_ns = 0
 
-    def accept(self, t_ns: int) -> bool:
-        """Say whether the frame at ``t_ns`` is picked. Must be asked for every frame, in time order."""
+    def accept(self, t_ns: int, at_least: float | Fraction | None = None) -> bool:
+        """Say whether the frame at ``t_ns`` is picked. Must be asked for every frame, in time order.
+
+        ``at_least`` is a rate for this moment, which counts where it is above the clock's own: a denser stretch picks
+        the times k/rate of its own rate, and what lies outside is picked as if there were none.
+        """
         if self._rate is None:
             return True
         if self._origin_ns is None:
             self._origin_ns = t_ns
-        elapsed = (t_ns - self._origin_ns + self._tolerance_ns) * self._rate.numerator
-        interval = SECOND_NS * self._rate.denominator
-        if elapsed < self._next_k * interval:
-            return False
-        self._next_k = elapsed // interval + 1
-        return True
+            return True
+        before_ns, self._latest_ns = self._latest_ns, max(self._latest_ns, t_ns - self._origin_ns)
+        rate = self._rate if at_least is None else max(self._rate, parse_fps(at_least))
+        return self._passed(self._latest_ns, rate) > self._passed(before_ns, rate)
+
+    def _passed(self, elapsed_ns: int, rate: Fraction) -> int:
+        """Number of the last time k/rate that a frame at this time is at or after."""
+        return (elapsed_ns + self._tolerance_ns) * rate.numerator // (SECOND_NS * rate.denominator)
 
 
 def parse_fps(fps: float | Fraction) -> Fraction:
@@ -54,9 +60,16 @@ def parse_fps(fps: float | Fraction) -> Fraction:
     return rate
 
 
-def sample(source: BaseSource, fps: float | Fraction | None = None) -> Iterator[Frame]:
-    """The frames of an open source at a rate; the pictures of the others are never made."""
+def sample(
+    source: BaseSource,
+    fps: float | Fraction | None = None,
+    at_least: Callable[[int], float | Fraction | None] | None = None,
+) -> Iterator[Frame]:
+    """The frames of an open source at a rate; the pictures of the others are never made.
+
+    ``at_least`` gives the rate that the moment ``t_ns`` is worth, None for the usual one (see ``SampleClock``).
+    """
     clock = SampleClock(fps, source.time_tolerance_ns)
     while (t_ns := source.grab()) is not None:
-        if clock.accept(t_ns):
+        if clock.accept(t_ns, None if at_least is None else at_least(t_ns)):
             yield source.retrieve()

@@ -38,6 +38,15 @@ class RunError(RunnerError):
         super().__init__(f"module {module!r} failed on frame {frame_id} at {t_ns / 1e9:.3f} s: {describe(cause)}")
 
 
+class SamplingError(RunnerError):
+    """A module cannot say how densely to look at a moment. The module's own exception is the ``__cause__``."""
+
+    def __init__(self, module: str, t_ns: int, cause: Exception) -> None:
+        self.module = module
+        self.t_ns = t_ns
+        super().__init__(f"module {module!r} failed on the sampling rate at {t_ns / 1e9:.3f} s: {describe(cause)}")
+
+
 def describe(error: BaseException) -> str:
     """An exception as one piece of text with its type."""
     text = str(error)

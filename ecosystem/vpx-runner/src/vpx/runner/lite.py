@@ -14,6 +14,7 @@ from visualbase import Frame
 
 from vpx.runner.decoding import MODULE as DECODE
 from vpx.runner.decoding import Decoding
+from vpx.runner.density import wanted_rate
 from vpx.runner.errors import RunError, SettingsError, StartError, describe
 from vpx.runner.selection import parse_settings, select_modules
 from vpx.runner.sources import FrameStream, Source, open_frames
@@ -101,9 +102,10 @@ class LiteRunner:
     def run(self, source: Source, fps: float | None = None, max_frames: int | None = None) -> RunResult:
         """Process a source: a path (video, image, folder of images), an object with open/read/close, or frames.
 
-        ``fps`` samples at exact times (see ``visualbase.SampleClock``). Whatever happens, every started module is told
-        the reason and cleaned up. Raises ``SourceError`` (input), ``SettingsError``, ``StartError``, ``RunError`` (a
-        module failed on a frame), and lets ``KeyboardInterrupt`` through.
+        ``fps`` samples at exact times (see ``visualbase.SampleClock``), and more densely where a module's
+        ``sampling_fps(t_ns)`` asks for it. Whatever happens, every started module is told the reason and cleaned up.
+        Raises ``SourceError`` (input), ``SettingsError``, ``StartError``, ``RunError`` (a module failed on a frame),
+        ``SamplingError``, and lets ``KeyboardInterrupt`` through.
         """
         if max_frames is not None and max_frames < 1:
             raise SettingsError(f"max_frames must be at least 1, got {max_frames}")
@@ -113,7 +115,7 @@ class LiteRunner:
         result.module_seconds = dict.fromkeys(result.module_names, 0.0)
         start = time.perf_counter()
         try:
-            with open_frames(source, fps, self._decoding) as stream, ExitStack() as endings:
+            with open_frames(source, fps, self._decoding, wanted_rate(modules)) as stream, ExitStack() as endings:
                 self._run_stream(modules, stream, fps, max_frames, endings, result)
         except BaseException as error:
             if isinstance(error, RunError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,10 +62,16 @@ class FrameStream:
 
 
 @contextmanager
-def open_frames(source: Source, fps: float | None = None, decoding: Decoding | None = None) -> Iterator[FrameStream]:
+def open_frames(
+    source: Source,
+    fps: float | None = None,
+    decoding: Decoding | None = None,
+    at_least: Callable[[int], float | None] | None = None,
+) -> Iterator[FrameStream]:
     """Open a source for the length of a ``with`` block. Raises visualbase's ``SourceError`` for what cannot be read.
 
-    A path is decoded as ``decoding`` says (default: as the environment says).
+    A path is decoded as ``decoding`` says (default: as the environment says). ``at_least`` gives the rate that a moment
+    is worth, where it is above ``fps`` (see ``visualbase.sample``).
     """
     try:
         clock = SampleClock(fps)
@@ -73,15 +79,19 @@ def open_frames(source: Source, fps: float | None = None, decoding: Decoding | N
         raise SettingsError(str(error)) from error
     if isinstance(source, str | os.PathLike):
         source = (decoding or Decoding.resolve()).source(source)
+
+    def picked(frame: Frame) -> bool:
+        return clock.accept(frame.t_src_ns, None if at_least is None else at_least(frame.t_src_ns))
+
     if not isinstance(source, Readable):
-        yield FrameStream(frame for frame in source if clock.accept(frame.t_src_ns))
+        yield FrameStream(filter(picked, source))
         return
     source.open()
     try:
         if isinstance(source, BaseSource):
-            frames = sample(source, fps)
+            frames = sample(source, fps, at_least)
         else:
-            frames = (frame for frame in iter(source.read, None) if clock.accept(frame.t_src_ns))
+            frames = filter(picked, iter(source.read, None))
         path = getattr(source, "path", None)
         rate = getattr(source, "fps", None)
         yield FrameStream(frames, None if path is None else Path(path), None if rate is None else float(rate), source)
