@@ -50,12 +50,16 @@ def build(
         Optional[int],  # noqa: UP045 - read at run time by typer
         typer.Option(min=1, help="Look at no more frames than this."),
     ] = None,
+    windows: Annotated[
+        Optional[Path],  # noqa: UP045 - read at run time by typer
+        typer.Option(metavar="FILE", help="Highlight windows of the video (windows.json): look at them more densely."),
+    ] = None,
     assignments: Assignments = None,
     no_stop: Annotated[bool, typer.Option("--no-stop", help="Read the whole video, also when all is covered.")] = False,
 ) -> None:
     """Build the identity sets of each INPUT, one after the other."""
     with reported():
-        request = build_command.request(output, fps, max_frames, assignments or [], no_stop)
+        request = build_command.request(output, fps, max_frames, assignments or [], no_stop, windows)
         code = build_command.build_all(inputs, request)
     raise typer.Exit(code)
 

@@ -109,6 +109,7 @@ def image_meta(image: ChosenImage, person_id: int, models: ModelNames, context: 
                 measures=measures_of(candidate),
                 expression_source=expression_source_of(candidate),
                 source_size_px=sample.frame_size_px,
+                in_highlight=sample.in_highlight,
                 condition=image.condition,
                 cues=None if image.condition is None else cues_for(image.condition),
                 extra_bins=dict(sample.extra_bins),
@@ -140,7 +141,11 @@ def pair_meta(image: PairImage, models: ModelNames, context: RunContext) -> sche
             embed_model_version=models.vision_face or UNKNOWN_MODEL,
             gate_version=GATE_VERSION,
             version=version_of(models, context),
-            details=schema_parts.PairDetails(source_size_px=first.sample.frame_size_px, models=models_of(models)),
+            details=schema_parts.PairDetails(
+                source_size_px=first.sample.frame_size_px,
+                in_highlight=first.sample.in_highlight,
+                models=models_of(models),
+            ),
         )
     except ValidationError as error:
         raise document_error(f"metadata of {image.name}", error) from error

@@ -19,6 +19,7 @@ from .observations_read import BAD_INPUT
 from .place import SourceInfo
 from .run import Run
 from .settings import Settings, resolve
+from .windows import HighlightWindow, read_windows
 
 if TYPE_CHECKING:
     from visualbase import Frame
@@ -69,6 +70,7 @@ class IdentityBuilder(Module):
         self._unpublished: Run | None = None
         self._source = SourceInfo()
         self._stop_signalled = False
+        self._windows: tuple[HighlightWindow, ...] | None = None
         self._step_timings: dict[str, float] | None = None
 
     @classmethod
@@ -83,9 +85,9 @@ class IdentityBuilder(Module):
 
     @property
     def optional_depends(self) -> list[str]:
-        """What is made use of if it happens to run (docs/inputs.md), and what `extra_inputs` names."""
-        extra = (name for name in self.settings.output.extra_modules if name not in (*self.depends, *OPTIONAL))
-        return [*OPTIONAL, *extra]
+        """What is made use of if it happens to run (docs/inputs.md), and what settings name."""
+        named = dict.fromkeys((*self.settings.output.extra_modules, *self.settings.highlights.trigger_modules))
+        return [*OPTIONAL, *(name for name in named if name not in (*self.depends, *OPTIONAL))]
 
     @property
     def port_schema(self) -> PortSchema:
@@ -107,6 +109,15 @@ class IdentityBuilder(Module):
     def begin_run(self, info: Mapping[str, Any]) -> None:
         """Hear from the runner which video comes next; optional."""
         self._source = SourceInfo.from_host(info)
+
+    def initialize(self) -> None:
+        """Read the highlight windows, so that a wrong file is known before the first frame. Raises `InputError`."""
+        path = self.settings.highlights.windows
+        self._windows = () if path is None else read_windows(path)
+
+    def sampling_fps(self, t_ns: int) -> float | None:
+        """Tell the runner how many frames per second a moment is worth, None: as any other; optional."""
+        return None if self._run is None else self._run.highlights.fps(t_ns)
 
     def source_errors(self, count: int) -> None:
         """Hear from the runner how many parts of the source could not be read; optional."""
@@ -130,7 +141,8 @@ class IdentityBuilder(Module):
             self._add(run, frame, t_ns, samples)
             run.checkpoint(t_ns)
         progress, fates = run.builder.progress(), run.builder.last_fates
-        self._stop_signalled = progress.should_stop and self.settings.config.stop.stop_when_covered
+        wanted = self.settings.config.stop.stop_when_covered and not run.highlights.are_ahead(t_ns)
+        self._stop_signalled = progress.should_stop and wanted
         timing, self._step_timings = self._step_timings, None
         return Observation(
             source=self.name,
@@ -144,7 +156,9 @@ class IdentityBuilder(Module):
 
     def _current(self) -> Run:
         if self._run is None:
-            self._run = Run(self.settings, self._source, self._plugins)
+            if self._windows is None:
+                self.initialize()
+            self._run = Run(self.settings, self._source, self._plugins, self._windows or ())
             self.result, self.output_path, self._unpublished = None, None, None
             self.hook_faults = ()
             self.kept_earlier = False
@@ -155,8 +169,10 @@ class IdentityBuilder(Module):
         self, run: Run, frame: Frame, deps: Mapping[str, Any] | None, t_ns: int
     ) -> tuple[FaceSample, ...] | None:
         index = run.frame_idx(int(frame.frame_id), t_ns)
+        run.highlights.note(deps, t_ns)
         try:
-            return run.learn(frame.data, t_ns, to_samples(frame, deps, frame_idx=index, t_ns=t_ns, rules=run.rules))
+            said = to_samples(frame, deps, frame_idx=index, t_ns=t_ns, rules=run.rules)
+            return run.learn(frame.data, t_ns, run.highlights.marked(said, t_ns))
         except _BAD_INPUT as error:
             run.builder.faults["unreadable_frame"] += 1
             logger.warning("frame %s left out: %s: %s", frame.frame_id, type(error).__name__, error)

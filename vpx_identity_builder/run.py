@@ -14,6 +14,7 @@ from .builder import IdentitySetBuilder
 from .core.config import FACE_ID_MODELS, UNCALIBRATED_NOVELTY, FaceIdModel, NoveltyScale
 from .core.types import FaceSample, ModelNames, RunResult, StopReason
 from .errors import IdentityBuilderError
+from .highlights import Highlights
 from .hooks_calls import Hooks
 from .hooks_plugins import Plugin, names_of
 from .names import frame_hash
@@ -21,6 +22,7 @@ from .observations import InputRules, Translation, VisionModel
 from .pitch_sign import PitchEvidence
 from .place import Place, SourceInfo
 from .settings import Settings
+from .windows import HighlightWindow
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +44,9 @@ class Run:
     settings: Settings
     source: SourceInfo = field(default_factory=SourceInfo)
     plugins: Sequence[Plugin] = ()
+    windows: Sequence[HighlightWindow] = ()
     hooks: Hooks = field(init=False)
+    highlights: Highlights = field(init=False)
     builder: IdentitySetBuilder = field(init=False)
     place: Place = field(init=False)
     stop_reason: StopReason | None = None
@@ -57,6 +61,7 @@ class Run:
         scale = self.settings.overrides.novelty(UNCALIBRATED_NOVELTY)
         self.place = Place(self.settings, self.source)
         self.hooks = Hooks(given=self.plugins, skipped=names_of(self.settings.output.plugins_off))
+        self.highlights = Highlights(self.settings.highlights, self.windows, self.hooks, self.source.fps)
         policy = self.hooks.policy(self._named)
         self.builder = IdentitySetBuilder(self.settings.config, face_id_rows(self.settings), scale, scale, policy)
 

@@ -178,6 +178,7 @@ class ImageDetails(Document):
     """Additions to §11's image metadata.
 
     `expression_source`: `signals` (openings and smile), `em_happy` (a probability that stands in for a smile), or null.
+    `in_highlight`: the moment lies in a highlight window, or was marked by a trigger or a plugin.
     `extra_bins`: the image's bin on each axis that a plugin adds.
     """
 
@@ -186,6 +187,7 @@ class ImageDetails(Document):
     measures: Measures
     expression_source: Literal["signals", "em_happy"] | None = None
     source_size_px: Size
+    in_highlight: bool = False
     condition: str | None
     cues: Cues | None
     extra_bins: dict[str, str] = {}
@@ -240,6 +242,7 @@ class PairDetails(Document):
     """Additions to the pair metadata."""
 
     source_size_px: Size
+    in_highlight: bool = False
     models: Models
 
 

@@ -32,6 +32,11 @@ def _override(low: float, high: float, unit: str, why: str) -> Any:
     return field(default=None, metadata={"low": low, "high": high, "unit": unit, "why": why})
 
 
+def _names(text: str) -> tuple[str, ...]:
+    """Names with commas between, each once."""
+    return tuple(dict.fromkeys(name for part in text.split(",") if (name := part.strip())))
+
+
 @dataclass(frozen=True, slots=True)
 class OutputSettings:
     """Where the sets go, in which form, and how the inputs are to be understood."""
@@ -83,8 +88,37 @@ class OutputSettings:
     @property
     def extra_modules(self) -> tuple[str, ...]:
         """`extra_inputs` as names, each once."""
-        names = (name.strip() for name in self.extra_inputs.split(","))
-        return tuple(dict.fromkeys(name for name in names if name))
+        return _names(self.extra_inputs)
+
+
+@dataclass(frozen=True, slots=True)
+class HighlightSettings:
+    """Moments that deserve more frames, and that win among images of equal quality (§15)."""
+
+    windows: Path | None = field(
+        default=None, metadata=_meta("file of highlight windows of the one video: windows.json of highlight_vector")
+    )
+    window_fps: float = field(
+        default=30.0,
+        metadata={
+            "low": 0.1,
+            "high": 1000,
+            "unit": "frames per second",
+            "why": "how densely windows are looked at where the host can, if above the usual rate",
+        },
+    )
+    highlight_inputs: str = field(
+        default="", metadata=_meta("modules whose signal `trigger` marks a highlight; names with commas between")
+    )
+    highlight_hold_ms: float = field(
+        default=1000.0,
+        metadata={"low": 0, "high": 60_000, "unit": "ms", "why": "how long a highlight lasts after its trigger"},
+    )
+
+    @property
+    def trigger_modules(self) -> tuple[str, ...]:
+        """`highlight_inputs` as names, each once."""
+        return _names(self.highlight_inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +166,14 @@ class Settings:
 
     config: Config = field(default_factory=Config)
     output: OutputSettings = OutputSettings()
+    highlights: HighlightSettings = HighlightSettings()
     overrides: ModelOverrides = ModelOverrides()
     origins: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(specs(), "default"))
 
     def values(self) -> dict[str, object]:
         """Key → effective value, in order of appearance."""
         owners: dict[str, object] = {group: getattr(self.config, group) for group in GROUPS}
-        owners |= {"output": self.output, "overrides": self.overrides}
+        owners |= {"output": self.output, "highlights": self.highlights, "overrides": self.overrides}
         return {spec.key: getattr(owners[spec.group], spec.key) for spec in specs().values()}
 
     def rows(self) -> list[SettingRow]:
@@ -160,7 +195,7 @@ class Settings:
 
 
 def specs() -> Mapping[str, SettingSpec]:
-    """Key → specification of every setting: the groups of `core.config`, then output, then model overrides."""
+    """Key → specification of every setting: the groups of `core.config`, then output, highlights, model overrides."""
     return _specs()
 
 
@@ -170,6 +205,7 @@ def _specs() -> Mapping[str, SettingSpec]:
         (group, GROUPS[group], item) for group, item in setting_fields().values()
     ]
     owned += [("output", OutputSettings, item) for item in fields(OutputSettings)]
+    owned += [("highlights", HighlightSettings, item) for item in fields(HighlightSettings)]
     owned += [("overrides", ModelOverrides, item) for item in fields(ModelOverrides)]
     hints = {cls: get_type_hints(cls) for _, cls, _ in owned}
     return MappingProxyType(
@@ -200,6 +236,7 @@ def _build(known: Mapping[str, SettingSpec], found: Mapping[str, Found], values:
     return Settings(
         config=Config(**{name: cls(**groups[name]) for name, cls in GROUPS.items()}),
         output=OutputSettings(**groups["output"]),
+        highlights=HighlightSettings(**groups["highlights"]),
         overrides=ModelOverrides(**groups["overrides"]),
         origins={key: found[key].origin if key in found else "default" for key in known},
     )

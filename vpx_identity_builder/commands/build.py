@@ -31,6 +31,7 @@ from vpx_identity_builder.errors import SettingProblem, SettingsError
 from vpx_identity_builder.export.folder import check_writable
 from vpx_identity_builder.module import IdentityBuilder
 from vpx_identity_builder.settings import resolve
+from vpx_identity_builder.windows import read_windows, total_seconds
 
 if TYPE_CHECKING:
     from vpx.runner import LiteRunner
@@ -68,23 +69,40 @@ class Outcome:
 
 
 def request(
-    output: Path | None, fps: float, max_frames: int | None, assignments: Sequence[str], no_stop: bool
+    output: Path | None,
+    fps: float,
+    max_frames: int | None,
+    assignments: Sequence[str],
+    no_stop: bool,
+    windows: Path | None = None,
 ) -> Request:
     """The request that the command line stands for; our own settings are checked before anything starts.
 
-    Raises `SettingsError`.
+    Raises `SettingsError`, and `InputError` for highlight windows that cannot be read.
     """
     own, others = parse(assignments)
     if output is not None:
         own["output_dir"] = str(output)
     if no_stop:
         own["stop_when_covered"] = False
-    resolve(own)
+    if windows is not None:
+        own["windows"] = str(windows)
+    named = resolve(own).highlights.windows
+    if named is not None:
+        read_windows(named)
     return Request(own, others, fps, max_frames)
 
 
 def build_all(inputs: Sequence[Path], asked: Request) -> int:
-    """Build every input, one after the other, and show what came of it; returns the exit code."""
+    """Build every input, one after the other, and show what came of it; returns the exit code.
+
+    Raises `SettingsError` for highlight windows, which belong to one video, with several inputs.
+    """
+    settings = resolve(asked.own)
+    windows = settings.highlights.windows
+    if windows is not None and len(inputs) > 1:
+        origin = settings.origins["windows"]
+        raise SettingsError([SettingProblem("windows", str(windows), "belongs to one video: give one input", origin)])
     outcomes = []
     for source in inputs:
         outcome = build_one(source, asked)
@@ -188,7 +206,12 @@ def _expected_frames(source: Path, asked: Request) -> int | None:
     from vpx.runner.decoding import Decoding
     from vpx.runner.sources import expected_frames
 
-    return expected_frames(source, asked.fps, asked.max_frames, Decoding.of(asked.others))
+    total = expected_frames(source, asked.fps, asked.max_frames, Decoding.of(asked.others))
+    highlights = resolve(asked.own).highlights
+    if total is None or highlights.windows is None or asked.max_frames is not None:
+        return total
+    denser = max(0.0, highlights.window_fps - asked.fps)
+    return total + round(denser * total_seconds(read_windows(highlights.windows)))
 
 
 def _show(outcomes: Sequence[Outcome]) -> None:

@@ -54,7 +54,8 @@ class Choice:
     def best(
         self, able: Sequence[int], scores: Mapping[int, float], margin: float, rank: Mapping[int, int] | None = None
     ) -> int:
-        """The highest score; among near-ties the highest rank (0 unless given), then what adds most to the objective.
+        """The highest score; among near-ties the highest rank (0 unless given), then highlights (§15), then what adds
+        most to the objective. Without a margin nothing is a near-tie, and highlights have no say.
 
         `able` must not be empty.
         """
@@ -63,5 +64,7 @@ class Choice:
         if rank is not None:
             first = max(rank.get(index, 0) for index in ties)
             ties = [index for index in ties if rank.get(index, 0) == first]
+        if margin > 0:
+            ties = [index for index in ties if self.items[index].sample.in_highlight] or ties
         more = gains(self.worths[:, ties], self._held)
         return max(zip(more.tolist(), (scores[i] for i in ties), (-i for i in ties), ties, strict=True))[3]

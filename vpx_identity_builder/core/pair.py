@@ -119,20 +119,20 @@ class PairSlots:
 
     def wants(self, pair: PairCandidate, score: float) -> bool:
         """True when this pair image, which need not be encoded yet, would be kept."""
-        t_ns = pair.first.sample.t_ns
-        return self.slots.wants(t_ns, score) or self._cell_wants(cell_of(pair), t_ns, score)
+        sample = pair.first.sample
+        return self.slots.wants(sample, score) or self._cell_wants(cell_of(pair), sample, score)
 
     def with_pair(self, pair: PairCandidate, score: float) -> PairSlots:
         """With this pair in the slots that want it."""
-        t_ns, cell, entry = pair.first.sample.t_ns, cell_of(pair), Scored(score, pair.first)
-        slots = self.slots.with_entry(entry) if self.slots.wants(t_ns, score) else self.slots
+        sample, cell, entry = pair.first.sample, cell_of(pair), Scored(score, pair.first)
+        slots = self.slots.with_entry(entry) if self.slots.wants(sample, score) else self.slots
         cells = dict(self.cells)
-        if self._cell_wants(cell, t_ns, score):
+        if self._cell_wants(cell, sample, score):
             cells[cell] = cells.get(cell, TimeSlots(CELL_SLOTS)).with_entry(entry)
             if len(cells) > MAX_CELLS:
                 del cells[min(cells, key=lambda name: (_best(cells[name]), name))]
         held = {e.candidate.sample.t_ns for kept in (slots, *cells.values()) for e in kept.entries.values()}
-        pairs = {t: kept for t, kept in {**self.pairs, t_ns: pair}.items() if t in held}
+        pairs = {t: kept for t, kept in {**self.pairs, sample.t_ns: pair}.items() if t in held}
         return replace(self, slots=slots, cells=cells, pairs=pairs)
 
     def entries(self) -> list[PairEntry]:
@@ -146,10 +146,10 @@ class PairSlots:
             PairEntry(score, self.pairs[t_ns]) for t_ns, score in sorted(scores.items(), key=lambda e: (-e[1], e[0]))
         ]
 
-    def _cell_wants(self, cell: str, t_ns: int, score: float) -> bool:
+    def _cell_wants(self, cell: str, sample: FaceSample, score: float) -> bool:
         held = self.cells.get(cell)
         if held is not None:
-            return held.wants(t_ns, score)
+            return held.wants(sample, score)
         return len(self.cells) < MAX_CELLS or score > min(map(_best, self.cells.values())) + BETTER_BY
 
 

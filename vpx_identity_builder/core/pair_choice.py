@@ -12,6 +12,7 @@ from .novelty import NOTHING_SAVED, dual_novelty
 from .occlusion import judged as with_occlusion
 from .offer import Scales
 from .pair import PairEntry, cell_of, pair_score, together
+from .pool import preference
 from .types import Candidate, FaceSample, PairCandidate, PairImage, Vector
 
 
@@ -123,7 +124,8 @@ def _distance(one: FaceSample, other: FaceSample, scales: Scales) -> float:
 
 
 def _order(pair: JudgedPair) -> tuple[float, int]:
-    return -pair.score, pair.candidate.first.sample.t_ns
+    sample = pair.candidate.first.sample
+    return -pair.score - preference(sample), sample.t_ns
 
 
 def _judged(

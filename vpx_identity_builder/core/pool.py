@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from .buckets import bucket_key, fills_bucket
 from .extra_bins import ExtraBin
 from .novelty import distance_to_nearest
-from .types import Candidate, Vector
+from .types import Candidate, FaceSample, Vector
 
 ANCHOR_SLOTS = 48
 CONDITION_SLOTS = 24
@@ -23,12 +23,27 @@ MORE_EXTREME_BY = 0.05
 """The same for challenge conditions, whose score rises with every degree while a head turns."""
 
 
+def preference(sample: FaceSample) -> float:
+    """What a highlight adds to the score of a face: among near-ties it goes first (§15)."""
+    return BETTER_BY if sample.in_highlight else 0.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
     """A candidate with the score it competes with for its slot."""
 
     score: float
     candidate: Candidate
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """Orders entries, best last: near-ties go to a highlight, ties to the earlier one."""
+        return self.score + preference(self.candidate.sample), -self.candidate.sample.t_ns
+
+    def gives_way(self, score: float, in_highlight: bool, better_by: float = BETTER_BY) -> bool:
+        """True where a newcomer with this score is visibly better, or as good and in a highlight as this one is not."""
+        preferred = in_highlight and not self.candidate.sample.in_highlight
+        return score > self.score - better_by if preferred else score > self.score + better_by
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,10 +54,10 @@ class TimeSlots:
     slot_ns: int = FIRST_SLOT_NS
     entries: Mapping[int, Scored] = field(default_factory=dict)
 
-    def wants(self, t_ns: int, score: float, better_by: float = BETTER_BY) -> bool:
-        """True when a candidate of this time and score would be kept."""
-        held = self.entries.get(t_ns // self.slot_ns)
-        return held is None or score > held.score + better_by
+    def wants(self, sample: FaceSample, score: float, better_by: float = BETTER_BY) -> bool:
+        """True when a candidate of this face and score would be kept."""
+        held = self.entries.get(sample.t_ns // self.slot_ns)
+        return held is None or held.gives_way(score, sample.in_highlight, better_by)
 
     def with_entry(self, entry: Scored) -> TimeSlots:
         """With this candidate in its slot."""
@@ -51,7 +66,7 @@ class TimeSlots:
         while len(slots) > self.capacity:
             slot_ns *= 2
             fused: dict[int, Scored] = {}
-            for held in sorted(slots.values(), key=lambda e: (e.score, -e.candidate.sample.t_ns)):
+            for held in sorted(slots.values(), key=lambda e: e.rank):
                 fused[held.candidate.sample.t_ns // slot_ns] = held
             slots = fused
         return TimeSlots(self.capacity, slot_ns, slots)
@@ -61,9 +76,9 @@ class TimeSlots:
         result = self if self.slot_ns >= other.slot_ns else TimeSlots(self.capacity, other.slot_ns)
         giver = other if result is self else self
         leftovers = [*giver.entries.values()] if result is self else [*self.entries.values(), *other.entries.values()]
-        for entry in sorted(leftovers, key=lambda e: (e.score, -e.candidate.sample.t_ns)):
+        for entry in sorted(leftovers, key=lambda e: e.rank):
             held = result.entries.get(entry.candidate.sample.t_ns // result.slot_ns)
-            if held is None or entry.score > held.score:
+            if held is None or entry.rank > held.rank:
                 result = result.with_entry(entry)
         return result
 
@@ -125,16 +140,16 @@ class Offer:
 
 def decide(pool: Pool, candidate: Candidate, offer: Offer, novelty_threshold: float) -> Decision:
     """What the pool would do with a candidate; the crop need not be encoded yet."""
-    t_ns = candidate.sample.t_ns
+    sample = candidate.sample
     code, bucket, replaces, lost_to = "outside_buckets", None, None, None
     if offer.loose and fills_bucket(candidate.buckets):
         code, bucket, replaces, lost_to = _decide_bucket(pool, candidate, offer.quality, novelty_threshold)
-    anchor = offer.anchor_score is not None and pool.anchors.wants(t_ns, offer.anchor_score)
+    anchor = offer.anchor_score is not None and pool.anchors.wants(sample, offer.anchor_score)
     empty = TimeSlots(CONDITION_SLOTS)
     conditions = tuple(
         name
         for name, score in sorted(offer.condition_scores.items())
-        if pool.conditions.get(name, empty).wants(t_ns, score, MORE_EXTREME_BY)
+        if pool.conditions.get(name, empty).wants(sample, score, MORE_EXTREME_BY)
     )
     if bucket is None and anchor:
         code = "anchor_candidate"
@@ -150,8 +165,9 @@ def _wanted_extras(pool: Pool, candidate: Candidate, offer: Offer) -> tuple[Extr
     """Extra bins of which this would be the best image that coverage can show."""
     if not (offer.loose and fills_bucket(candidate.buckets)):
         return ()
+    inside = candidate.sample.in_highlight
     held = ((extra, pool.extras.get(extra)) for extra in candidate.sample.extra_bins)
-    return tuple(extra for extra, rival in held if rival is None or offer.quality > rival.score + BETTER_BY)
+    return tuple(extra for extra, rival in held if rival is None or rival.gives_way(offer.quality, inside))
 
 
 def _decide_bucket(
@@ -164,7 +180,7 @@ def _decide_bucket(
     if candidate.novelty >= novelty_threshold and len(held) < pool.bucket_capacity:
         return "added", key, None, None
     rival = _rival(held, candidate)
-    if quality > rival.score + BETTER_BY:
+    if rival.gives_way(quality, candidate.sample.in_highlight):
         return "replaced", key, rival.candidate.key, None
     code = "not_novel" if len(held) < pool.bucket_capacity else "worse_than_kept"
     return code, None, None, rival.candidate.sample.t_ns
@@ -202,13 +218,13 @@ def merged(a: Pool, b: Pool) -> Pool:
     """The pools of two persons that turned out to be one; each slot keeps its best."""
     buckets = dict(a.buckets)
     for key, entries in b.buckets.items():
-        together = sorted((*buckets.get(key, ()), *entries), key=lambda e: (-e.score, e.candidate.sample.t_ns))
+        together = sorted((*buckets.get(key, ()), *entries), key=lambda e: e.rank, reverse=True)
         buckets[key] = tuple(together[: a.bucket_capacity])
     conditions = dict(a.conditions)
     for name, slots in b.conditions.items():
         conditions[name] = conditions[name].merged(slots) if name in conditions else slots
     extras = dict(a.extras)
     for extra, entry in b.extras.items():
-        if extra not in extras or entry.score > extras[extra].score:
+        if extra not in extras or entry.rank > extras[extra].rank:
             extras[extra] = entry
     return replace(a, buckets=buckets, anchors=a.anchors.merged(b.anchors), conditions=conditions, extras=extras)

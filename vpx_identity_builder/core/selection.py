@@ -21,6 +21,7 @@ from .extra_bins import bins_missing
 from .extremes import NOTHING_SEEN, Extremes
 from .notes import set_notes
 from .objective import achieved
+from .pool import preference
 from .types import Achieved, ChosenImage, SetName
 
 NEAR_TIE = 0.01
@@ -53,7 +54,8 @@ def choose_anchors(choice: Choice, where: Places, cfg: Config) -> list[int]:
             if wanted_novelty > 0:
                 anchors.append(choice.best(able, where.anchors, NEAR_TIE, sure))
             else:
-                anchors.append(max(able, key=lambda index: (where.anchors[index], -index)))
+                favoured = {index: where.anchors[index] + preference(choice.items[index].sample) for index in able}
+                anchors.append(max(able, key=lambda index: (favoured[index], -index)))
             choice.add(anchors[-1])
     return sorted(anchors, key=lambda index: (-where.anchors[index], index))
 

@@ -124,7 +124,7 @@ def slots_of(values: list[tuple[int, float]], start: int = 0) -> TimeSlots:
     slots = TimeSlots(CONDITION_SLOTS)
     for index, (second, score) in enumerate(values):
         item = draft(second * SECOND + index + start)
-        if slots.wants(item.sample.t_ns, score):
+        if slots.wants(item.sample, score):
             slots = slots.with_entry(Scored(score, item))
     return slots
 
