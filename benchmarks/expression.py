@@ -65,6 +65,7 @@ EYES_CLOSED: Spans = {"hand_over_mouth": [(0.6, 3.9), (18.35, 19.7)]}
 EYES_DOUBTFUL: Spans = {"hand_over_mouth": [(4.0, 5.95), (11.85, 12.15), (15.95, 16.3), (17.7, 17.95)]}
 
 PHOTO_SMILES = {"0.9", "1.4", "1.5", "1.6", "1.8", "1.9", "2.3", "2.5", "3.3", "3.6", "3.7", "3.8", "4.5"}
+PHOTO_EYES_DOUBTFUL = {"4.3"}
 PHOTO_DOUBTFUL = {"0.0", "0.1", "0.3", "1.2", "1.3", "2.6", "2.7", "3.1", "3.2"}
 
 
@@ -122,7 +123,8 @@ def _pictures() -> Iterator[tuple[str, str, tuple[str, str, str], np.ndarray]]:
         for number, path in enumerate(sorted(folder.glob("*.jpg"))):
             place = f"{person}.{number}"
             smile = "yes" if place in PHOTO_SMILES else "" if place in PHOTO_DOUBTFUL else "no"
-            yield "photos", place, (smile, "", ""), cv2.imread(str(path))
+            eyes = "" if place in PHOTO_EYES_DOUBTFUL else "open"
+            yield "photos", place, (smile, "", eyes), cv2.imread(str(path))
     for source, step in STEP.items():
         capture = cv2.VideoCapture(str(DATA / "videos" / f"{source}.mp4"))
         fps, index = capture.get(cv2.CAP_PROP_FPS), 0

@@ -1,4 +1,4 @@
-"""What the pixels of one face say (sharpness, light, alignment) and the encoding of crops. The only user of OpenCV."""
+"""What the pixels of one face say (sharpness, light, alignment) and the encoding of crops."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from numpy.typing import NDArray
 from .core.geometry import area, centre, clip, side
 from .core.types import Box, FaceMeasures, IntBox
 from .errors import EncodingError
+from .sharpness import ALIGNED_PX, sharpness
 
 Image = NDArray[np.uint8]
 
-CANONICAL_PX = 112
+CANONICAL_PX = ALIGNED_PX
 CANONICAL_POINTS = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float64
 )
 """Eyes, nose, mouth corners of the ArcFace alignment template at 112 px (published with InsightFace)."""
 EYE_DISTANCE = 35.24
-CONTRAST_FLOOR = 100.0
-"""Grey variance below which a patch is too flat to tell sharpness."""
 MISFIT_PER_YAW_SQUARED = 1.2e-4
 """A turned head misfits the frontal template by about this much per squared degree: .09 at 22, .15-.19 at 37, .25-.32
 at 50 degrees over a base of .05, medians over four videos; what lies beyond is bad alignment."""
 CROP_SCALE = 2.4
 """Side of the region whose light stands for the crop's, in face sizes."""
+GRID_SCALE = 1.3
+"""Side of the region that is searched for a codec's blocks, in face sizes."""
 SMALLEST_SCALE = 1e-3
 """Landmarks that would shrink the face more than this have fallen into one point: they tell nothing."""
 
@@ -87,18 +88,6 @@ def _surround(size: tuple[int, int], bbox: Box, factor: float) -> IntBox:
     return clip((x - half, y - half, x + half, y + half), size)
 
 
-def sharpness(aligned: Image) -> float:
-    """Fine detail of an aligned face, about 0..200: energy of the Laplacian over the face's own contrast.
-
-    Dividing by the contrast keeps a dark or flat face from reading as blurred; a light blur first keeps noise and
-    compression blocks from reading as detail. Source: variance of the Laplacian (Pech-Pacheco 2000), normalised.
-    """
-    inner = aligned[16:104, 16:96].astype(np.float32)
-    smooth = cv2.GaussianBlur(inner, (0, 0), 0.8)
-    detail = cv2.Laplacian(smooth, cv2.CV_32F, ksize=3)
-    return float(1000.0 * detail.var() / (inner.var() + CONTRAST_FLOOR))
-
-
 def measure(
     image: Image, bbox: Box, landmarks: NDArray[np.float64] | None, yaw_deg: float | None = None
 ) -> FaceMeasures:
@@ -111,7 +100,8 @@ def measure(
         return FaceMeasures(face_px, share, edge_margin=_edge_margin(bbox, width, height))
     aligned, misfit = align(image, landmarks, bbox)
     sx1, sy1, sx2, sy2 = _surround((width, height), bbox, CROP_SCALE)
-    around = cv2.cvtColor(image[sy1:sy2, sx1:sx2], cv2.COLOR_BGR2GRAY)
+    around = np.asarray(cv2.cvtColor(image[sy1:sy2, sx1:sx2], cv2.COLOR_BGR2GRAY), np.uint8)
+    gx1, gy1, gx2, gy2 = _surround((width, height), bbox, GRID_SCALE)
     face = around[y1 - sy1 : y2 - sy1, x1 - sx1 : x2 - sx1]
     clipped = float(np.mean((face >= 250) | (face <= 4)))
     if misfit is not None:
@@ -119,7 +109,7 @@ def measure(
     return FaceMeasures(
         face_px,
         share,
-        sharpness(aligned),
+        sharpness(aligned, around[gy1 - sy1 : gy2 - sy1, gx1 - sx1 : gx2 - sx1]),
         float(face.mean()),
         clipped,
         misfit,

@@ -23,6 +23,7 @@ RELATIONS: tuple[tuple[str, str, str], ...] = (
     ("loose_confidence", "<=", "strict_confidence"),
     ("loose_face_px", "<=", "strict_face_px"),
     ("exposure_low", "<", "exposure_high"),
+    ("strict_clipped", "<=", "loose_clipped"),
     ("strict_occlusion", "<=", "loose_occlusion"),
     ("sharpness_floor", "<=", "sharpness_good"),
     ("strict_roll_deg", "<=", "loose_roll_deg"),

@@ -21,12 +21,14 @@ class GateConfig:
     loose_face_px: float = _setting(32, 8, 4096, "px", "loose gate: below this a face holds too little detail")
     exposure_low: float = _setting(40, 0, 255, "grey level", "strict gate: mean brightness of the face")
     exposure_high: float = _setting(220, 0, 255, "grey level", "strict gate: mean brightness of the face")
+    strict_clipped: float = _setting(0.3, 0, 1, "share of face", "strict gate: blown or crushed part of the face box")
+    loose_clipped: float = _setting(0.5, 0, 1, "share of face", "loose gate: blown or crushed part of the face box")
     strict_edge_margin: float = _setting(0.02, -1, 5, "face sizes", "strict gate: the whole face inside the frame")
     loose_edge_margin: float = _setting(0.005, -1, 5, "face sizes", "loose gate: no face is cut by the frame")
     strict_occlusion: float = _setting(0.3, 0, 1, "share of face", "strict gate: covered part of the face")
     loose_occlusion: float = _setting(0.5, 0, 1, "share of face", "loose gate: covered part of the face")
     sharpness_floor: float = _setting(20.0, 0, 1e6, "sharpness", "below this no face is usable, however soft the video")
-    sharpness_good: float = _setting(120.0, 0, 1e6, "sharpness", "a person whose median is below this is marked soft")
+    sharpness_good: float = _setting(160.0, 0, 1e6, "sharpness", "a person whose median is below this is marked soft")
     strict_sharpness_ratio: float = _setting(
         0.7, 0, 2, "of the person's median", "strict gate; the loose gate asks half of it"
     )

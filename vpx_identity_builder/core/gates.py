@@ -40,6 +40,7 @@ def strict_gate(sample: FaceSample, median_sharpness: float | None, config: Gate
             _at_least("area", measures.area_share, config.strict_area_share),
             _at_least("underexposed", measures.brightness, config.exposure_low),
             _at_most("overexposed", measures.brightness, config.exposure_high),
+            _at_most("clipped", measures.clipped_share, config.strict_clipped),
             _at_least("blur", measures.sharpness, sharpness_limit(config, median_sharpness, strict=True)),
             _at_least("edge", measures.edge_margin, config.strict_edge_margin),
             _at_most("occlusion", sample.occlusion_ratio, config.strict_occlusion),
@@ -56,6 +57,7 @@ def loose_gate(sample: FaceSample, median_sharpness: float | None, config: GateC
         (
             _at_least("confidence", sample.confidence, config.loose_confidence),
             _at_least("face_px", measures.face_px, config.loose_face_px),
+            _at_most("clipped", measures.clipped_share, config.loose_clipped),
             _at_least("blur", measures.sharpness, sharpness_limit(config, median_sharpness, strict=False)),
             _at_least("edge", measures.edge_margin, config.loose_edge_margin),
             _at_most("occlusion", sample.occlusion_ratio, config.loose_occlusion),

@@ -10,6 +10,9 @@ from .types import FaceSample
 WEIGHTS = {"sharpness": 0.3, "size": 0.15, "exposure": 0.15, "confidence": 0.1, "occlusion": 0.2, "alignment": 0.1}
 FULL_SIZE_PX = 160.0
 WELL_EXPOSED = (80.0, 180.0)
+UNKNOWN_OCCLUSION = 0.4
+"""What an unknown occlusion counts as, the upper end of §5's partial: after every face known to be clear or partly
+covered, before those known to be heavily covered."""
 FLOOR = 0.01
 """Lowest component: one bad measure cannot hide behind another's zero."""
 
@@ -23,16 +26,20 @@ def _exposure(brightness: float | None, clipped_share: float | None) -> float:
 
 
 def components(sample: FaceSample, config: GateConfig) -> dict[str, float]:
-    """Each component, 1 for very good or not measurable, 0 and below for useless; `quality_score` clips them."""
+    """Each component, 1 for very good, 0 and below for useless; `quality_score` clips them.
+
+    What the pixels did not allow to measure counts as 1.
+    """
     measures = sample.measures
     sharpness = measures.sharpness
     misfit = measures.alignment_error or 0.0
+    covered = UNKNOWN_OCCLUSION if sample.occlusion_ratio is None else sample.occlusion_ratio
     return {
         "sharpness": 1.0 if sharpness is None else sharpness / (sharpness + config.sharpness_good),
         "size": measures.face_px / FULL_SIZE_PX,
         "exposure": _exposure(measures.brightness, measures.clipped_share),
         "confidence": sample.confidence,
-        "occlusion": 1.0 - (sample.occlusion_ratio or 0.0),
+        "occlusion": 1.0 - covered,
         "alignment": 1.0 - misfit / (2 * config.loose_alignment_error),
     }
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from vpx.face_expression.calibration import CUT, EYE_OPEN, MOUTH_OPEN, MOUTH_STRETCH_FROM, SMILE, Scale
+from vpx.face_expression.calibration import (
+    CUT,
+    EYE_OPEN,
+    EYE_OPEN_SMILING,
+    EYES_ALIKE,
+    MOUTH_OPEN,
+    MOUTH_STRETCH_FROM,
+    SMILE,
+    Scale,
+)
 from vpx.face_expression.geometry import MouthMeasures
 from vpx.face_expression.judge import expression_signals, eye_ratio, intensity, mouth_opening, readable_eyes
 
-SCALES = [SMILE, MOUTH_OPEN, EYE_OPEN]
+SCALES = [SMILE, MOUTH_OPEN, EYE_OPEN, EYE_OPEN_SMILING]
 RAW = st.floats(-1, 2)
 
 
@@ -36,7 +45,7 @@ def test_cut_decides_as_the_raw_cut_does(scale: Scale, raw: float) -> None:
 
 def test_a_wink_is_not_eyes_closed() -> None:
     assert eye_ratio([0.02, 0.30]) == pytest.approx(1.0)
-    assert eye_ratio([0.02, 0.12]) == pytest.approx(EYE_OPEN.ratio(0.12))
+    assert eye_ratio([0.02, 0.17]) == pytest.approx(EYE_OPEN.ratio(0.17))
 
 
 def test_eyes_that_agree_give_their_mean() -> None:
@@ -46,12 +55,28 @@ def test_eyes_that_agree_give_their_mean() -> None:
     assert eye_ratio([]) is None
 
 
-@given(st.lists(st.floats(0, 0.5), min_size=1, max_size=2))
-def test_eyes_are_closed_only_if_every_eye_is(gaps: list[float]) -> None:
-    ratios = [EYE_OPEN.ratio(gap) for gap in gaps]
-    closed = eye_ratio(gaps) < CUT - 1e-9
-    assert not closed or max(ratios) < CUT
-    assert closed or max(ratios) >= CUT - 1e-9
+@given(st.lists(st.floats(0, 0.5), min_size=1, max_size=2), st.booleans())
+def test_eyes_are_closed_only_if_every_eye_is_or_both_nearly_are(gaps: list[float], smiling: bool) -> None:
+    cut = (EYE_OPEN_SMILING if smiling else EYE_OPEN).cut
+    ratio = eye_ratio(gaps, smiling)
+    assert ratio is not None
+    if max(gaps) < cut - 1e-6:
+        assert ratio < CUT
+    if max(gaps) > cut + EYES_ALIKE:
+        assert ratio >= CUT - 1e-9
+
+
+def test_two_eyes_that_read_alike_are_one_measurement() -> None:
+    below, above = EYE_OPEN.cut - 0.02, EYE_OPEN.cut + 0.01
+    assert eye_ratio([below, above]) == pytest.approx(EYE_OPEN.ratio((below + above) / 2))
+
+
+def test_what_is_nearly_closed_is_open_in_a_laugh() -> None:
+    gap = (EYE_OPEN.cut + EYE_OPEN_SMILING.cut) / 2
+    calm, laughing = MouthMeasures(width=SMILE.zero, gap=0.0), MouthMeasures(width=SMILE.full, gap=0.0)
+    assert expression_signals(calm, {"left": gap})["eye_open_ratio"] < CUT
+    assert expression_signals(laughing, {"left": gap})["eye_open_ratio"] >= CUT
+    assert expression_signals(None, {"left": gap})["eye_open_ratio"] >= CUT
 
 
 def test_a_laughs_stretch_is_taken_off_the_lip_gap() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vpx_identity_builder.core.buckets import HEAVY_OCCLUSION_ABOVE
 from vpx_identity_builder.core.config import GateConfig
 from vpx_identity_builder.core.gates import challenge_gate, loose_gate, sharpness_limit, strict_gate
 from vpx_identity_builder.core.quality import components, quality_score
@@ -28,6 +29,7 @@ SPOILT = {
     "area": sample(bbox=INSIDE, frame=(12800, 7200)),
     "underexposed": sample(bbox=INSIDE, brightness=CONFIG.exposure_low - 1),
     "overexposed": sample(bbox=INSIDE, brightness=CONFIG.exposure_high + 1),
+    "clipped": sample(bbox=INSIDE, clipped=CONFIG.strict_clipped + 0.01),
     "blur": sample(bbox=INSIDE, sharpness=CONFIG.strict_sharpness_ratio * MEDIAN - 1),
     "occlusion": sample(bbox=INSIDE, occlusion=CONFIG.strict_occlusion + 0.01),
     "edge": sample(bbox=INSIDE, edge=CONFIG.strict_edge_margin - 0.01),
@@ -110,6 +112,16 @@ def test_quality_never_rises_when_one_component_gets_worse(
         "size": lambda good: _measured(face, face_px=400 * good),
     }[component]
     assert quality_score(make(worse), CONFIG) <= quality_score(make(better), CONFIG) + 1e-12
+
+
+@given(measured_faces(), shares, shares)
+def test_a_face_of_unknown_occlusion_ranks_between_the_partly_and_the_heavily_covered(
+    face: FaceSample, a: float, b: float
+) -> None:
+    unknown = quality_score(replace(face, occlusion_ratio=None), CONFIG)
+    clearer, heavier = sorted((a * HEAVY_OCCLUSION_ABOVE, HEAVY_OCCLUSION_ABOVE + b * (1 - HEAVY_OCCLUSION_ABOVE)))
+    assert quality_score(replace(face, occlusion_ratio=clearer), CONFIG) >= unknown - 1e-12
+    assert quality_score(replace(face, occlusion_ratio=heavier), CONFIG) <= unknown + 1e-12
 
 
 @given(measured_faces(), levels, levels)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from vpx.face_expression.calibration import (
     CUT,
     EYE_OPEN,
+    EYE_OPEN_SMILING,
+    EYES_ALIKE,
     MAX_EYE_ASYMMETRY,
     MOUTH_OPEN,
     MOUTH_STRETCH_FROM,
@@ -25,18 +27,19 @@ def readable_eyes(widths_px: tuple[float, float]) -> tuple[bool, bool]:
     return left, right
 
 
-def eye_ratio(gaps: list[float]) -> float | None:
-    """One ratio for the readable eyes: their mean where they agree, the more open eye where they do not.
+def eye_ratio(gaps: list[float], smiling: bool = False) -> float | None:
+    """One ratio for the readable eyes: of their mean gap, or of the more open eye where one is closed and one open.
 
     "Eyes closed" means that both are: a wink (one lid down) or a bad reading of one eye must not fall below the cut,
-    and the mean could. Where both are on one side of the cut, so is their mean, and it is the steadier number.
+    and the mean could. A smile narrows the eyes: what is nearly closed otherwise is still open in a laugh.
     """
-    ratios = [EYE_OPEN.ratio(gap) for gap in gaps]
-    if not ratios:
+    if not gaps:
         return None
-    if min(ratios) < CUT <= max(ratios):
-        return max(ratios)
-    return sum(ratios) / len(ratios)
+    scale = EYE_OPEN_SMILING if smiling else EYE_OPEN
+    narrow, wide = scale.ratio(min(gaps)), scale.ratio(max(gaps))
+    if max(gaps) - min(gaps) > EYES_ALIKE and narrow < CUT <= wide:
+        return wide
+    return scale.ratio(sum(gaps) / len(gaps))
 
 
 def expression_signals(mouth: MouthMeasures | None, eye_gaps: dict[str, float]) -> dict[str, float]:
@@ -49,7 +52,8 @@ def expression_signals(mouth: MouthMeasures | None, eye_gaps: dict[str, float]) 
         signals["mouth_open_raw"] = opening
         signals["mouth_gap_raw"] = mouth.gap
         signals["mouth_width_raw"] = mouth.width
-    eyes = eye_ratio(list(eye_gaps.values()))
+    smiling = signals.get("smile_intensity", CUT) >= CUT
+    eyes = eye_ratio(list(eye_gaps.values()), smiling)
     if eyes is not None:
         signals["eye_open_ratio"] = eyes
     for side, gap in eye_gaps.items():
