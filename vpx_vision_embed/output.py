@@ -6,14 +6,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from vpx.sdk import BBoxMark, DrawStyle
 
 from vpx_vision_embed.inputs import field
 from vpx_vision_embed.models import ModelSpec
-from vpx_vision_embed.plan import FacePlan
-from vpx_vision_embed.types import FaceEmbedding, VisionEmbedOutput
+from vpx_vision_embed.plan import CropPlan, FacePlan
+from vpx_vision_embed.types import FaceEmbedding, Vector, VisionEmbedOutput
 
 if TYPE_CHECKING:
     from vpx.sdk.marks import Mark
@@ -41,19 +39,26 @@ def empty_output(face: ModelSpec | None, body: ModelSpec | None) -> VisionEmbedO
     )
 
 
-def embedding(plan: FacePlan, e_face: NDArray[np.float32] | None, e_body: NDArray[np.float32] | None) -> FaceEmbedding:
-    """One face's plan with its unit vectors, (dim,) float32, or None where nothing was embedded."""
+def embedding(plan: FacePlan) -> FaceEmbedding:
+    """One face's plan, with its slots filled, as output."""
+    crop, body = plan.crop, plan.body
+    shown = crop is not None and crop.slot is not None
     return FaceEmbedding(
         face_id=plan.face.face_id,
         bbox=plan.face.box,
-        crop_box=plan.crop.box if plan.crop is not None else None,
-        e_face=e_face,
-        e_body=e_body,
-        body_box=plan.body.box if plan.body is not None else None,
-        embedded=e_face is not None,
+        crop_box=crop.box if crop is not None and shown else None,
+        e_face=_vector(crop),
+        e_body=_vector(body),
+        body_box=body.box if body is not None else None,
+        embedded=plan.reason is None,
         reason=plan.reason,
         body_source=plan.body_source,
+        body_embedded=body is not None and body.is_fresh,
     )
+
+
+def _vector(crop: CropPlan | None) -> Vector | None:
+    return crop.slot.vector if crop is not None and crop.slot is not None else None
 
 
 def signals(output: VisionEmbedOutput) -> dict[str, int | str]:
@@ -61,14 +66,14 @@ def signals(output: VisionEmbedOutput) -> dict[str, int | str]:
     return {
         "faces_seen": len(output.faces),
         "faces_embedded": sum(face.embedded for face in output.faces),
-        "bodies_embedded": sum(face.e_body is not None for face in output.faces),
+        "bodies_embedded": sum(face.body_embedded for face in output.faces),
         "face_model": output.face_model,
         "body_model": output.body_model,
     }
 
 
 def skipped(faces: Iterable[FaceEmbedding]) -> dict[str, int]:
-    """Reason code → number of faces that were not embedded for it."""
+    """Reason code → number of faces that were not embedded in this frame for it."""
     return dict(Counter(face.reason for face in faces if face.reason is not None))
 
 

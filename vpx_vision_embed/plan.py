@@ -21,6 +21,8 @@ from vpx_vision_embed.crops import (
     visible_fraction,
 )
 from vpx_vision_embed.inputs import Face, match_poses
+from vpx_vision_embed.prefilter import Prefilter, PrefilterRules, Slot
+from vpx_vision_embed.settings import VisionEmbedSettings
 from vpx_vision_embed.types import Box
 
 Pose = NDArray[np.float64]
@@ -28,15 +30,27 @@ Pose = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CropPlan:
-    """One crop to embed: (side, side, 3) uint8 and the square it shows, which may reach over the frame's edge."""
+    """One crop: (side, side, 3) uint8, the square it shows (it may reach over the frame's edge), and its embedding.
+
+    Attributes:
+        slot: holds the embedding once it is computed; None = the crop is not worth one.
+        reason: None = the crop is to be embedded into `slot`; else why it is not, as a code of `types.REASONS`.
+    """
 
     image: Image
     box: Box
+    slot: Slot | None
+    reason: str | None = None
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether this very crop is to be embedded."""
+        return self.reason is None
 
 
 @dataclass(frozen=True)
 class FacePlan:
-    """One face: its crops, or the reason (a code of `types.REASONS`) why there are none."""
+    """One face: its crops, and the reason (a code of `types.REASONS`) if it is not embedded in this frame."""
 
     face: Face
     reason: str | None = None
@@ -53,14 +67,23 @@ class FramePlanner:
         min_face_px: shorter side below which a face is not embedded.
         smoothing_alpha: see `TrackSmoother`.
         with_body: whether bodies are cut too.
+        rules: which crops are not embedded; by default every crop is.
     """
 
-    def __init__(self, max_faces: int, min_face_px: float, smoothing_alpha: float, with_body: bool) -> None:
+    def __init__(
+        self,
+        max_faces: int,
+        min_face_px: float,
+        smoothing_alpha: float,
+        with_body: bool,
+        rules: PrefilterRules | None = None,
+    ) -> None:
         self._max_faces = max_faces
         self._min_face_px = min_face_px
         self._with_body = with_body
         self._face_tracks = TrackSmoother(smoothing_alpha)
         self._body_tracks = TrackSmoother(smoothing_alpha)
+        self._prefilter = Prefilter(rules or PrefilterRules())
 
     @property
     def tracks(self) -> int:
@@ -71,6 +94,7 @@ class FramePlanner:
         """Forget all tracks; call it between two videos."""
         self._face_tracks.clear()
         self._body_tracks.clear()
+        self._prefilter.clear()
 
     def plan(self, image: Image, faces: Sequence[Face], poses: list[Pose], t_ns: int) -> list[FacePlan]:
         """The plan of one frame.
@@ -123,13 +147,18 @@ class FramePlanner:
         square = square_around(box, FACE_EXPAND)
         if visible_fraction(square, image.shape[1], image.shape[0]) == 0.0:
             square = square_around(face.box, FACE_EXPAND)
-        crop = CropPlan(*cut_square(image, square))
-        if not self._with_body:
-            return FacePlan(face, crop=crop)
+        pixels, seen = cut_square(image, square)
+        verdict = self._prefilter.face(track, face.box, pixels, t_ns)
+        crop = CropPlan(pixels, seen, verdict.slot, verdict.reason)
+        if not self._with_body or verdict.slot is None:
+            return FacePlan(face, verdict.reason, crop)
         body, source = self._body_box(image, box, track, pose, t_ns)
         if area(body) < 1.0:
-            return FacePlan(face, crop=crop)
-        return FacePlan(face, crop=crop, body=CropPlan(*cut_square(image, square_around(body))), body_source=source)
+            return FacePlan(face, verdict.reason, crop)
+        pixels, seen = cut_square(image, square_around(body))
+        body_verdict = self._prefilter.body(track, pixels, t_ns)
+        body_crop = CropPlan(pixels, seen, body_verdict.slot, body_verdict.reason)
+        return FacePlan(face, verdict.reason, crop, body_crop, source)
 
     def _body_box(self, image: Image, face: Box, track: int | None, pose: Pose | None, t_ns: int) -> tuple[Box, str]:
         height, width = image.shape[:2]
@@ -138,3 +167,9 @@ class FramePlanner:
             if box is not None and area(box) >= 1.0:
                 return (box if track is None else self._body_tracks.update(track, box, t_ns)), "pose"
         return body_box_from_face(face, width, height), "face"
+
+
+def planner_for(values: VisionEmbedSettings) -> FramePlanner:
+    """The planner that these settings describe."""
+    rules = PrefilterRules(values.unchanged_below, values.max_rate_hz, values.refresh_s, values.min_sharpness)
+    return FramePlanner(values.max_faces, values.min_face_px, values.smoothing_alpha, values.embed_body, rules)

@@ -38,6 +38,18 @@ class VisionEmbedSettings(BaseModel):
     min_face_px: float = Field(24.0, ge=1, le=4096, description="shorter side in px below which a face has no detail")
     smoothing_alpha: float = Field(0.4, gt=0, le=1, description="weight of the newest box; the design says 0.3 to 0.5")
 
+    unchanged_below: float = Field(
+        0.015,
+        ge=0,
+        le=1,
+        description="grey change since the crop embedded last, below which that one holds; 0: off",
+    )
+    max_rate_hz: float = Field(15.0, ge=0, le=1000, description="embeddings per second of one face; 0: off")
+    refresh_s: float = Field(5.0, ge=0, le=3600, description="an embedding is used no longer than this; 0: off")
+    min_sharpness: float = Field(
+        8.0, ge=0, le=1000, description="fine detail under which a face is no use (clear ones: 200 up); 0: off"
+    )
+
     @field_validator("face_model", "body_model")
     @classmethod
     def _known_model(cls, name: str) -> str:

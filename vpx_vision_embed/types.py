@@ -28,13 +28,15 @@ class FaceEmbedding:
         face_id: face.detect's track, or None where the detector gave none.
         bbox: the face box as detected.
         crop_box: the square that was embedded, from the smoothed box; may reach over the frame's edge, where the
-            crop repeats the edge pixels. None if not embedded.
-        e_face: (face_dim,) float32 unit vector, or None.
-        e_body: (body_dim,) float32 unit vector, or None.
-        body_box: the square of the upper body that was embedded, or None.
-        embedded: whether e_face is there.
+            crop repeats the edge pixels. None where there is no e_face.
+        e_face: (face_dim,) float32 unit vector, or None. With the reason "unchanged" or "rate_limited" it is that of
+            the crop of this face that was embedded last.
+        e_body: (body_dim,) float32 unit vector, or None; it may be an earlier one like e_face, see `body_embedded`.
+        body_box: the square of the upper body, or None.
+        embedded: whether e_face was computed from this frame.
         reason: why not, as a code of `REASONS`; None if embedded.
         body_source: "pose" (from body.pose keypoints), "face" (guessed from the face's geometry) or None.
+        body_embedded: whether e_body was computed from this frame.
     """
 
     face_id: int | None
@@ -46,6 +48,7 @@ class FaceEmbedding:
     embedded: bool
     reason: str | None
     body_source: str | None = None
+    body_embedded: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,5 +84,8 @@ REASONS: dict[str, str] = {
     "too_small": "the face is smaller than min_face_px",
     "outside_frame": "less than a third of the face box lies inside the frame",
     "over_max_faces": "the frame has more than max_faces larger faces",
+    "low_quality": "the face is blurred beyond use (min_sharpness)",
+    "unchanged": "the crop looks like the one of this face embedded last, whose vector it carries (unchanged_below)",
+    "rate_limited": "this face was embedded a moment ago and carries that vector (max_rate_hz)",
 }
-"""Reason codes of faces that are listed but not embedded. Boxes without a usable geometry are only counted."""
+"""Reason codes of faces that were not embedded in a frame. Boxes without a usable geometry are only counted."""

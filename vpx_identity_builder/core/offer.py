@@ -95,8 +95,7 @@ def consider(
     crop = crop_box(sample, smooth_box, others, cfg.selection.crop_scale)
     if geometry.contains_other_face(crop, sample.bbox, others):
         return Outcome(rider, "other_face_in_crop")
-    saved = rider.pool.saved_vectors()
-    novelty = dual_novelty(sample.e_vis_face, sample.e_vis_body, *saved, scales.face, scales.body)
+    novelty = _novelty(rider, sample, scales)
     rider = replace(rider, recent_novelty=(*rider.recent_novelty, novelty)[-cfg.stop.novelty_window :])
     quality = scales.policy.quality(sample, cfg.gates)
     offer = Offer(
@@ -111,6 +110,14 @@ def consider(
         return Outcome(rider, decision.code, draft, offer, decision)
     code = "unknown_pose" if UNKNOWN in (buckets.yaw, buckets.pitch) else decision.code
     return Outcome(rider, code, lost_to_t_ns=decision.lost_to_t_ns)
+
+
+def _novelty(rider: Rider, sample: FaceSample, scales: Scales) -> float:
+    """§7's novelty. A face without embeddings inherits the last one's: that it is new, nothing says."""
+    if sample.e_vis_face is None and sample.e_vis_body is None and rider.recent_novelty:
+        return rider.recent_novelty[-1]
+    saved = rider.pool.saved_vectors()
+    return dual_novelty(sample.e_vis_face, sample.e_vis_body, *saved, scales.face, scales.body)
 
 
 def _anchor_claim(rider: Rider, sample: FaceSample, buckets: Buckets, quality: float, cfg: Config) -> float | None:

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vpx_identity_builder.core.config import NoveltyScale
+from vpx_identity_builder.core.cast import new_rider
+from vpx_identity_builder.core.config import Config, NoveltyScale
 from vpx_identity_builder.core.novelty import NOTHING_SAVED, distance_to_nearest, dual_novelty
+from vpx_identity_builder.core.offer import Scales, consider
 
 from .strategies import seeds, unit_rows
+from .test_core_tracks import model_of
+from .world import DLIB, Look, World
 
 FACE, BODY = NoveltyScale(0.2, 0.08), NoveltyScale(0.1, 0.04)
 
@@ -44,3 +50,16 @@ def test_embeddings_of_another_dimension_are_not_compared() -> None:
     vector, other = unit_rows(1, 1, 8)[0], unit_rows(1, 1, 9)[0]
     assert distance_to_nearest(vector, [other]) is None
     assert distance_to_nearest(vector, [other, vector]) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_face_whose_embedding_was_left_out_inherits_the_last_novelty() -> None:
+    config, world = Config(), World(DLIB)
+    face = replace(world.face(0, 0, look=Look()).face, e_vis_face=None, e_vis_body=None)
+    rider = replace(new_rider(0, 0, config), recent_novelty=(0.5, 0.03))
+    scales = Scales(model_of(DLIB), FACE, BODY)
+
+    inherited = consider(rider, face, face.bbox, [face], scales, config).rider.recent_novelty
+    first = consider(new_rider(0, 0, config), face, face.bbox, [face], scales, config).rider.recent_novelty
+
+    assert inherited == (0.5, 0.03, 0.03)
+    assert first == (NOTHING_SAVED,)
