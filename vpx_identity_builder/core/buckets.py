@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from dataclasses import replace
 
 from .config import SelectionConfig
 from .types import Buckets, ExpressionSignals, FaceSample
@@ -27,6 +28,8 @@ HAPPY_FROM = 0.5
 
 PARTIAL_OCCLUSION_FROM = 0.1
 HEAVY_OCCLUSION_ABOVE = 0.4
+COVERED_FROM = 0.05
+"""Eyes or a mouth over which something lies at least this surely cannot be read."""
 
 
 def _bin_index(value: float, edges: tuple[float, ...]) -> int:
@@ -77,6 +80,21 @@ def expression_bin(signals: ExpressionSignals) -> str:
     return "neutral" if known else UNKNOWN
 
 
+def readable(sample: FaceSample) -> ExpressionSignals:
+    """The signals that can be believed: nothing is read from eyes or a mouth that something lies over.
+
+    Where a face is partly covered and nobody says where, nothing is.
+    """
+    signals, covered = sample.expression, sample.covered
+    if (sample.occlusion_ratio or 0.0) < PARTIAL_OCCLUSION_FROM:
+        return signals
+    if covered is None or covered.eyes >= COVERED_FROM:
+        signals = replace(signals, eye_open=None)
+    if covered is None or covered.mouth >= COVERED_FROM:
+        signals = replace(signals, mouth_open=None, smile=None, happy_probability=None)
+    return signals
+
+
 def occlusion_bin(ratio: float | None) -> str:
     """Occlusion bin: none < 0.1, partial to 0.4, heavy above."""
     if ratio is None:
@@ -107,7 +125,7 @@ def classify(sample: FaceSample, median_brightness: float | None, config: Select
     return Buckets(
         yaw=yaw_bin(sample.pose.yaw_deg),
         pitch=pitch_bin(sample.pose.pitch_deg),
-        expression=expression_bin(sample.expression),
+        expression=expression_bin(readable(sample)),
         occlusion=occlusion_bin(sample.occlusion_ratio),
         lighting=lighting_bin(sample.measures.lighting_level, median_brightness, config),
     )

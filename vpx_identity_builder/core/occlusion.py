@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .thinned import Thinned
-from .types import FaceSample
+from .types import CoveredParts, FaceSample
 
 Array = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -31,6 +31,10 @@ JUDGED_DEG = 35.0
 """Beyond this yaw or pitch too little of the face shows to judge it."""
 ROWS = (3, 5, 5, 5, 5, 5, 3)
 """Cells in each row of a face, from forehead to chin, each row centred."""
+EYE_CELLS = np.arange(8, 13)
+"""The third row of a face."""
+MOUTH_CELLS = np.array([19, 20, 21, 24, 25, 26])
+"""The middle of the fifth and sixth row: the lips lie on both."""
 ALIKE = 0.35
 """Cells closer than this show the same thing."""
 SUPPORT = 0.2
@@ -159,10 +163,13 @@ def _gallery(kept: ThinnedMoments) -> Gallery:
 
 
 def judged(sample: FaceSample, gallery: Gallery) -> FaceSample:
-    """The sample with its occlusion ratio as this gallery tells it; one without an appearance stays as it is."""
+    """The sample with its occlusion as this gallery tells it; one without an appearance stays as it is."""
     if sample.appearance is None:
         return sample
-    return replace(sample, occlusion_ratio=covered_share(sample, gallery))
+    strength = _known_strength(sample, gallery)
+    if strength is None:
+        return replace(sample, occlusion_ratio=None, covered=None)
+    return replace(sample, occlusion_ratio=_share(strength), covered=_parts(strength))
 
 
 def covered_share(sample: FaceSample, gallery: Gallery) -> float | None:
@@ -170,6 +177,12 @@ def covered_share(sample: FaceSample, gallery: Gallery) -> float | None:
 
     Below `PARTIAL` where the face is clear. What covers two cells counts as `PARTIAL` at least.
     """
+    strength = _known_strength(sample, gallery)
+    return None if strength is None else _share(strength)
+
+
+def _known_strength(sample: FaceSample, gallery: Gallery) -> Array | None:
+    """How surely each cell is covered `(cells,)`, NaN where unseen; None where too little can be compared."""
     moment, moments = moment_of(sample), gallery.moments
     if moment is None or moments is None or moment.cells.shape[1:] != moments.cells.shape[1:]:
         return None
@@ -177,7 +190,7 @@ def covered_share(sample: FaceSample, gallery: Gallery) -> float | None:
     if int(near.sum()) < FEWEST_MOMENTS:
         return None
     strength = _strength(moment, moments.chosen(near))
-    return _share(strength) if np.isfinite(strength).mean() >= LEAST_SEEN else None
+    return strength if np.isfinite(strength).mean() >= LEAST_SEEN else None
 
 
 def _strength(moment: Moments, explaining: Moments) -> Array:
@@ -199,8 +212,19 @@ def _share(strength: Array) -> float:
     worst = float(pairs.max()) if pairs.size else 0.0
     if worst < COVERED_PAIR:
         return 0.99 * PARTIAL * worst / COVERED_PAIR
-    covered = np.clip((strength[np.isfinite(strength)] - COVER_LOW) / (COVER_FULL - COVER_LOW), 0.0, 1.0)
+    covered = _covered(strength[np.isfinite(strength)])
     return float(max(PARTIAL + 0.05 * min(1.0, worst - COVERED_PAIR), covered.mean()))
+
+
+def _covered(strength: Array) -> Array:
+    covered: Array = np.clip((strength - COVER_LOW) / (COVER_FULL - COVER_LOW), 0.0, 1.0)
+    return covered
+
+
+def _parts(strength: Array) -> CoveredParts:
+    """What is covered of eyes and mouth; cells that are turned away are not."""
+    seen = np.nan_to_num(_covered(strength))
+    return CoveredParts(float(seen[EYE_CELLS].max()), float(seen[MOUTH_CELLS].max()))
 
 
 def trusted(moments: Moments) -> Flags:

@@ -78,14 +78,23 @@ class FaceMeasures:
         return self.brightness if self.crop_brightness is None else self.crop_brightness
 
 
+@dataclass(frozen=True, slots=True)
+class CoveredParts:
+    """How surely something lies over the eyes and over the mouth, 0..1: the most covered place of each."""
+
+    eyes: float
+    mouth: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceSample:
     """One face in one frame, translated from other modules' observations.
 
     `e_id` is the Face-ID embedding (who), `e_vis_face` and `e_vis_body` the general vision embeddings (what is new):
     all `(dim,)` float32 unit vectors or None. `frame_size_px` is (width, height). `appearance` `(cells, channels + 1)`
-    float32 shows what each part of the face looks like, see `occlusion`. `extra_bins`: (axis, label) of axes that
-    plugins add, each axis once. `in_highlight`: the moment is one that wins among images of equal quality (§15).
+    float32 shows what each part of the face looks like, see `occlusion`; `covered` is known where that told the ratio.
+    `extra_bins`: (axis, label) of axes that plugins add, each axis once. `in_highlight`: the moment is one that wins
+    among images of equal quality (§15).
     """
 
     t_ns: int
@@ -98,6 +107,7 @@ class FaceSample:
     pose: Pose = Pose()
     expression: ExpressionSignals = ExpressionSignals()
     occlusion_ratio: float | None = None
+    covered: CoveredParts | None = None
     e_id: Vector | None = None
     e_vis_face: Vector | None = None
     e_vis_body: Vector | None = None

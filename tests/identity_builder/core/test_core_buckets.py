@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 
 from vpx_identity_builder.core import buckets as b
 from vpx_identity_builder.core.config import SelectionConfig
-from vpx_identity_builder.core.types import ExpressionSignals, FaceSample
+from vpx_identity_builder.core.types import CoveredParts, ExpressionSignals, FaceSample
 
 from .strategies import degrees, measured_faces, sample
 
@@ -90,6 +92,27 @@ def test_expression_precedence(
     mouth: float | None, eyes: float | None, smile: float | None, happy: float | None, expected: str
 ) -> None:
     assert b.expression_bin(ExpressionSignals(mouth, eyes, smile, happy)) == expected
+
+
+@pytest.mark.parametrize(
+    ("ratio", "covered", "eyes", "expected"),
+    [
+        (0.05, CoveredParts(1.0, 1.0), 1.0, "smile"),
+        (None, None, 1.0, "smile"),
+        (0.2, None, 1.0, "unknown"),
+        (0.2, None, 0.1, "unknown"),
+        (0.2, CoveredParts(0.0, 0.0), 1.0, "smile"),
+        (0.2, CoveredParts(0.0, 0.5), 1.0, "unknown"),
+        (0.2, CoveredParts(0.0, 0.5), 0.1, "eyes_closed"),
+        (0.2, CoveredParts(0.5, 0.0), 0.1, "smile"),
+        (0.6, CoveredParts(0.5, 0.5), 0.1, "unknown"),
+    ],
+)
+def test_nothing_is_read_from_what_is_covered(
+    ratio: float | None, covered: CoveredParts | None, eyes: float, expected: str
+) -> None:
+    face = replace(sample(smile=0.9, mouth=0.5, eyes=eyes, happy=0.9, occlusion=ratio), covered=covered)
+    assert b.classify(face, None, SelectionConfig()).expression == expected
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,18 @@ def test_the_share_grows_with_what_is_covered() -> None:
     assert shares[2] >= PARTIAL
 
 
+@pytest.mark.parametrize(
+    ("cells", "eyes", "mouth"),
+    [(range(8, 13), True, False), (range(18, 28), False, True), (range(28, 31), False, False)],
+)
+def test_what_is_covered_of_eyes_and_mouth_is_told_apart(cells: range, eyes: bool, mouth: bool) -> None:
+    gallery = gallery_of(*(face(i) for i in range(20)))
+    covered = judged(face(61, np.array(cells)), gallery).covered
+    assert covered is not None
+    assert (covered.eyes > 0.9, covered.mouth > 0.9) == (eyes, mouth)
+    assert (covered.eyes < 0.05, covered.mouth < 0.05) == (not eyes, not mouth)
+
+
 def test_two_cells_apart_are_no_occluder() -> None:
     gallery = gallery_of(*(face(i) for i in range(20)))
     assert share(face(70, np.array([3, 27])), gallery) < PARTIAL * 1.5
