@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .core.cast import Cast, Rider, forget_least_seen, join_all, joining_due, keep_apart, new_rider, stability_of
@@ -20,12 +20,12 @@ from .core.pair_offer import draft_pair
 from .core.persons import Evidence, observed, rank
 from .core.policy import AS_DESIGNED, Policy
 from .core.prototype import with_unit_vectors
-from .core.settle import settle
+from .core.settle import Settled, settle
 from .core.tracks import Assignment, Tracklet, is_trusted, step
 from .core.types import FaceSample, IntBox, ModelNames, RunResult, StopReason
 
-Encoder = Callable[[IntBox], bytes]
-"""Encodes a crop of the frame at hand, `(x1, y1, x2, y2)` px, as JPEG or PNG bytes."""
+Encoder = Callable[[IntBox], bytes | None]
+"""Encodes a crop of the frame at hand, `(x1, y1, x2, y2)` px, as JPEG or PNG bytes; None where the picture is gone."""
 
 NOMINAL_GAP_NS = 33_333_333
 """Time between frames where timestamps do not tell."""
@@ -64,6 +64,10 @@ class Progress:
     should_stop: bool
 
 
+Watcher = Callable[[int, Sequence[FaceFate]], None]
+"""Hears of every frame that was looked at: its number in order of arrival (from 1), and what became of its faces."""
+
+
 class IdentitySetBuilder:
     """Builds the sets of one video. Memory does not grow with its length. Not thread-safe.
 
@@ -84,6 +88,12 @@ class IdentitySetBuilder:
         self.last_fates: tuple[FaceFate, ...] = ()
         self.faults: Counter[str] = Counter()
         self.face_id_models = tuple(face_id_models)
+        self.watch: Watcher | None = None
+        self.final_numbers: Mapping[int, int] = {}
+        """After `finish`: every person number that was given while the video ran → the one that stands for it."""
+        self.published: tuple[int, ...] = ()
+        """After `finish`: person numbers of the published, in the order of their ids."""
+        self._renamed: dict[int, int] = {}
         self._model_known = False
         self._waiting: list[_Frame] = []
         self._tracklets: tuple[Tracklet, ...] = ()
@@ -125,7 +135,10 @@ class IdentitySetBuilder:
         if self._result is None:
             for frame in self._waiting:
                 self._process(frame)
-            self._result = self.snapshot(stop_reason, models, reversed_pitch)
+            settled = self._settled(stop_reason, reversed_pitch)
+            self.final_numbers = settled.final_numbers({*self._cast.riders, *self._renamed}, self._renamed)
+            self.published = settled.numbers
+            self._result = self._result_of(settled, stop_reason, models)
             self._waiting, self._tracklets, self._person_of, self._cast = [], (), {}, Cast()
             self.last_fates = ()
         return self._result
@@ -137,8 +150,13 @@ class IdentitySetBuilder:
         reversed_pitch: frozenset[str] = frozenset(),
     ) -> RunResult:
         """What `finish` would give for the frames looked at so far; changes nothing."""
+        return self._result_of(self._settled(stop_reason, reversed_pitch), stop_reason, models)
+
+    def _settled(self, stop_reason: StopReason, reversed_pitch: frozenset[str]) -> Settled:
         cast = with_pitch_reversed(self._cast, reversed_pitch)
-        settled = settle(cast, self._frames, self.scales, stop_reason, self.config)
+        return settle(cast, self._frames, self.scales, stop_reason, self.config)
+
+    def _result_of(self, settled: Settled, stop_reason: StopReason, models: ModelNames | None) -> RunResult:
         first, last = self._span_ns or (None, None)
         return RunResult(
             persons=settled.persons,
@@ -154,6 +172,10 @@ class IdentitySetBuilder:
             faults=dict(sorted(self.faults.items())),
             notes=settled.notes,
         )
+
+    def kept_crops(self) -> set[tuple[int, IntBox]]:
+        """Time and box of every crop that the pools hold now."""
+        return self._cast.crops()
 
     def progress(self) -> Progress:
         """Counts over the persons that would be published now; coverage is the least covered person's."""
@@ -203,6 +225,8 @@ class IdentitySetBuilder:
         self._cast, gone = forget_least_seen(self._cast, set(self._person_of.values()), self.config.persons.max_tracked)
         if gone:
             self.faults["persons_forgotten"] += len(gone)
+        if self.watch is not None:
+            self.watch(frame.arrival, self.last_fates)
 
     def _start_over(self, tracklet: int, t_ns: int) -> None:
         """The tracklet shows somebody else than it was taken for; what it gave so far is judged at the end."""
@@ -221,6 +245,7 @@ class IdentitySetBuilder:
             if due:
                 self._cast, renamed = join_all(self._cast, self.scales.face_id, self.config, evidence)
                 self._person_of = {tracklet: renamed.get(n, n) for tracklet, n in self._person_of.items()}
+                self._renamed |= renamed
 
     def _tick(self, frame: _Frame) -> None:
         """Keep a clock that always advances by the time between frames, whatever the timestamps do."""
@@ -283,9 +308,11 @@ class IdentitySetBuilder:
         )
         rider = replace(rider, person=person)
         outcome = consider(rider, sample, assignment.tracklet.smooth_box, faces, self.scales, config)
-        rider = outcome.placed(frame.encode(outcome.draft.crop_box)) if outcome.draft else outcome.rider
-        self._cast = self._cast.with_rider(counted(rider, sample, outcome.code, config))
-        return FaceFate(assignment, number, outcome.code, outcome.lost_to_t_ns)
+        image = frame.encode(outcome.draft.crop_box) if outcome.draft else None
+        code = "no_picture" if outcome.draft and image is None else outcome.code
+        rider = outcome.rider if image is None else outcome.placed(image)
+        self._cast = self._cast.with_rider(counted(rider, sample, code, config))
+        return FaceFate(assignment, number, code, outcome.lost_to_t_ns)
 
     def _take_pair(self, frame: _Frame) -> None:
         """Offer the two leading persons' faces as a pair image (§12)."""
@@ -298,5 +325,8 @@ class IdentitySetBuilder:
         draft = draft_pair(faces, everybody, self.scales, self.config)
         slots = self._cast.pairs.get(frozenset(found), PairSlots())
         if draft is not None and slots.wants(draft.pair, draft.score):
-            pair = replace(draft.pair, image=frame.encode(draft.pair.crop_box))
+            image = frame.encode(draft.pair.crop_box)
+            if image is None:
+                return
+            pair = replace(draft.pair, image=image)
             self._cast = self._cast.with_pairs(frozenset(found), slots.with_pair(pair, draft.score))

@@ -11,6 +11,8 @@ from vpx_identity_builder.commands import build as build_command
 from vpx_identity_builder.commands import config as config_command
 from vpx_identity_builder.commands import plugins as plugins_command
 from vpx_identity_builder.commands import query as query_command
+from vpx_identity_builder.commands import rebuild as rebuild_command
+from vpx_identity_builder.commands import recover as recover_command
 from vpx_identity_builder.commands import schema as schema_command
 from vpx_identity_builder.commands.edge import prepare_logging, reported
 from vpx_identity_builder.core.conditioning import DEFAULT_RATIO
@@ -87,6 +89,33 @@ def query(
     buckets = {"yaw": [yaw], "pitch": [pitch], "expression": [expression], "lighting": [lighting]}
     with reported():
         query_command.run(out, person, count, ratio, buckets, as_json=as_json)
+
+
+@app.command()
+def rebuild(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A video's folder, OUTPUT/VIDEO.")],
+    assignments: Assignments = None,
+    source: Annotated[
+        Optional[Path],  # noqa: UP045 - read at run time by typer
+        typer.Option("--source", help="The video, where it is not where it was."),
+    ] = None,
+    diff: Annotated[bool, typer.Option("--diff", help="Say which images come, go and move, and why.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
+) -> None:
+    """Choose the images of a RUN again from its log, with the settings it had and those of --set."""
+    with reported():
+        code = rebuild_command.run(rebuild_command.Request(run, assignments or [], source, diff, dry_run))
+    raise typer.Exit(code)
+
+
+@app.command()
+def recover(
+    run: Annotated[Path, typer.Argument(metavar="RUN|OUT", help="A video's folder, or the output folder of several.")],
+) -> None:
+    """Publish what was seen by runs that were killed; a finished set is never replaced."""
+    with reported():
+        code = recover_command.run(run)
+    raise typer.Exit(code)
 
 
 @app.command()

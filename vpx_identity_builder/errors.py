@@ -54,6 +54,20 @@ class FolderNameError(IdentityBuilderError, ValueError):
         super().__init__(f"{name!r} cannot name a folder: {reason}")
 
 
+class RunLogError(IdentityBuilderError, ValueError):
+    """A run log cannot be read or written: `path` is the log, `reason` says why.
+
+    `busy`: another process is writing it. `empty`: nothing was ever written into it.
+    """
+
+    def __init__(self, path: Path, reason: str, *, busy: bool = False, empty: bool = False) -> None:
+        self.path = path
+        self.reason = reason
+        self.busy = busy
+        self.empty = empty
+        super().__init__(f"run log {path}: {reason}")
+
+
 class DocumentError(IdentityBuilderError, ValueError):
     """A metadata document cannot be made or read: `document` says which, `reason` why."""
 

@@ -17,6 +17,7 @@ from .hooks_faults import HookFault
 from .observations import OPTIONAL, to_samples
 from .observations_read import BAD_INPUT
 from .place import SourceInfo
+from .recovery import tidy
 from .run import Run
 from .settings import Settings, resolve
 from .windows import HighlightWindow, read_windows
@@ -122,14 +123,14 @@ class IdentityBuilder(Module):
     def source_errors(self, count: int) -> None:
         """Hear from the runner how many parts of the source could not be read; optional."""
         if self._run is not None:
-            self._run.builder.faults["source_unreadable_part"] += count
+            self._run.fault("source_unreadable_part", count)
 
     def end_run(self, reason: str) -> None:
         """Hear from the runner why the run ended; optional."""
         if self._run is not None:
             self._run.stop_reason = _END_REASONS.get(reason, StopReason.INTERRUPTED)
             if reason == "truncated":
-                self._run.builder.faults["source_truncated"] += 1
+                self._run.fault("source_truncated")
 
     def process(self, frame: Frame, deps: dict[str, Observation] | None = None) -> Observation | None:
         """Take one frame. A frame that cannot be read is counted and left out, it does not end the run."""
@@ -158,7 +159,9 @@ class IdentityBuilder(Module):
         if self._run is None:
             if self._windows is None:
                 self.initialize()
-            self._run = Run(self.settings, self._source, self._plugins, self._windows or ())
+            if self._unpublished is not None:
+                self._unpublished.recorder.close()
+            self._run = Run(self.settings, self._source, self._plugins, self._windows or (), tidy)
             self.result, self.output_path, self._unpublished = None, None, None
             self.hook_faults = ()
             self.kept_earlier = False
@@ -174,7 +177,7 @@ class IdentityBuilder(Module):
             said = to_samples(frame, deps, frame_idx=index, t_ns=t_ns, rules=run.rules)
             return run.learn(frame.data, t_ns, run.highlights.marked(said, t_ns))
         except _BAD_INPUT as error:
-            run.builder.faults["unreadable_frame"] += 1
+            run.fault("unreadable_frame")
             logger.warning("frame %s left out: %s: %s", frame.frame_id, type(error).__name__, error)
             return None
 
@@ -187,7 +190,7 @@ class IdentityBuilder(Module):
         def encode(box: IntBox) -> bytes:
             return pixels.encode(image, box, output.image_format, output.jpeg_quality)
 
-        run.builder.add(t_ns, samples, encode)
+        run.builder.add(t_ns, samples, run.logged(encode))
 
     def finish(self) -> RunResult | None:
         """Choose and publish the sets of the frames so far; once per video, later calls return the same result.

@@ -18,6 +18,8 @@ from .export.builtin import own_files
 from .export.bundle import Bundle
 from .export.folder import publish, published_stop_reason, target_folder
 from .names import content_hash, frame_hash, unnamed_video_id, video_id_from_stem
+from .runlog.reader import content_of
+from .runlog.schema import LOG_NAME
 from .settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -33,15 +35,21 @@ def app_version() -> str:
         return "0+unknown"
 
 
+def _logged_content(folder: Path) -> str | None:
+    """The content of the video whose run log is in a folder."""
+    return content_of(folder / LOG_NAME)
+
+
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What a host told of the video; everything may be unknown."""
+    """What a host told of the video; everything may be unknown. `announced`: it said that a run begins."""
 
     path: Path | None = None
     video_id: str | None = None
     output_dir: Path | None = None
     fps: float | None = None
     source_fps: float | None = None
+    announced: bool = False
 
     @classmethod
     def from_host(cls, info: Mapping[str, Any]) -> SourceInfo:
@@ -53,6 +61,7 @@ class SourceInfo:
             output_dir=None if output_dir is None else Path(str(output_dir)),
             fps=info.get("fps"),
             source_fps=info.get("source_fps"),
+            announced=True,
         )
 
 
@@ -68,21 +77,25 @@ class Place:
     first_frame: str | None = None
     kept_earlier: bool = False
     _file_hash: str | None = field(default=None, init=False)
+    _target: tuple[str, Path] | None = field(default=None, init=False)
 
     def target(self) -> Path:
         """The folder that the set belongs into. Raises `FolderNameError`."""
-        return self._named_target()[1]
+        return self.named_target()[1]
 
-    def _named_target(self) -> tuple[str, Path]:
-        content = self.content_sha256()
-        return target_folder(self.output_dir(), self.video_id(content), content)
+    def named_target(self) -> tuple[str, Path]:
+        """The video id in effect, and the folder; they stay what they were first. Raises `FolderNameError`."""
+        if self._target is None:
+            content = self.content_sha256()
+            self._target = target_folder(self.output_dir(), self.video_id(content), content, _logged_content)
+        return self._target
 
     def publish(self, result: RunResult, exported: Callable[[Bundle], Mapping[str, bytes]] = own_files) -> Path:
         """Write a result there, whole or not at all; one of an unfinished run never replaces a finished one.
 
         Raises `ExportError`.
         """
-        video_id, target = self._named_target()
+        video_id, target = self.named_target()
         self.kept_earlier = result.stop_reason not in FINISHED and published_stop_reason(target) in FINISHED
         if self.kept_earlier:
             logger.warning("%s: the finished set of an earlier run is kept", target)

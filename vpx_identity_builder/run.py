@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .builder import IdentitySetBuilder
+from .builder import Encoder, IdentitySetBuilder
 from .core.config import FACE_ID_MODELS, UNCALIBRATED_NOVELTY, FaceIdModel, NoveltyScale
-from .core.types import FaceSample, ModelNames, RunResult, StopReason
+from .core.types import FaceSample, IntBox, ModelNames, RunResult, StopReason
 from .errors import IdentityBuilderError
 from .highlights import Highlights
 from .hooks_calls import Hooks
@@ -21,6 +21,7 @@ from .names import frame_hash
 from .observations import InputRules, Translation, VisionModel
 from .pitch_sign import PitchEvidence
 from .place import Place, SourceInfo
+from .recorder import Recorder, Tidier
 from .settings import Settings
 from .windows import HighlightWindow
 
@@ -45,10 +46,13 @@ class Run:
     source: SourceInfo = field(default_factory=SourceInfo)
     plugins: Sequence[Plugin] = ()
     windows: Sequence[HighlightWindow] = ()
+    tidy: Tidier | None = None
     hooks: Hooks = field(init=False)
     highlights: Highlights = field(init=False)
     builder: IdentitySetBuilder = field(init=False)
     place: Place = field(init=False)
+    recorder: Recorder = field(init=False)
+    frame_logged: int | None = None
     stop_reason: StopReason | None = None
     checkpoint_ns: int | None = None
     checkpointed: Path | None = None
@@ -64,6 +68,8 @@ class Run:
         self.highlights = Highlights(self.settings.highlights, self.windows, self.hooks, self.source.fps)
         policy = self.hooks.policy(self._named)
         self.builder = IdentitySetBuilder(self.settings.config, face_id_rows(self.settings), scale, scale, policy)
+        self.recorder = Recorder(self.place, self.builder.kept_crops, self.tidy)
+        self.builder.watch = self.recorder.fates
 
     @property
     def rules(self) -> InputRules:
@@ -81,6 +87,15 @@ class Run:
         """
         if self.place.first_frame is None:
             self.place.first_frame = frame_hash(np.ascontiguousarray(image).tobytes(), t_ns)
+            self.recorder.begin()
+        samples = self.hooks.with_extra_bins(self.understand(translation), image)
+        told = zip(translation.samples, samples, strict=True)
+        given = tuple(replace(raw, extra_bins=sample.extra_bins) for raw, sample in told)
+        self.frame_logged = self.recorder.frame(t_ns, replace(translation, samples=given))
+        return samples
+
+    def understand(self, translation: Translation) -> tuple[FaceSample, ...]:
+        """What `learn` does with a translation, whether it comes from a frame or from a log."""
         face, body = translation.vision_face, translation.vision_body
         scales = self.builder.scales
         face_scale = self._scale(face, self.names.vision_face, scales.face)
@@ -97,7 +112,7 @@ class Run:
         )
         self.builder.faults.update(translation.faults)
         self.pitch.add(translation.pitch_hints)
-        return self.hooks.with_extra_bins(samples, image)
+        return samples
 
     def _comparable(self, translation: Translation) -> tuple[FaceSample, ...]:
         samples, known = translation.samples, self.names
@@ -133,20 +148,52 @@ class Run:
             return replace(self.names, face_id=None)
         return replace(self.names, face_id=row.name if asked != "auto" else self.names.face_id or row.name)
 
+    def logged(self, encode: Encoder) -> Encoder:
+        """An encoder of the frame learned last whose crops go into the run log too."""
+        if not self.recorder.is_on:
+            return encode
+        recorder, number = self.recorder, self.frame_logged
+
+        def encode_and_log(box: IntBox) -> bytes | None:
+            image = encode(box)
+            if image is not None:
+                recorder.crop(number, box, image)
+            return image
+
+        return encode_and_log
+
+    def fault(self, name: str, count: int = 1) -> None:
+        """Count what is wrong with the input as a whole."""
+        self.builder.faults[name] += count
+        self.recorder.fault(name, count)
+
     def finish(self, reason: StopReason) -> RunResult:
         """The sets, with the pitch turned round of sources that proved to give it with the opposite sign."""
         turned = self._reversed_sources()
         self.builder.faults.update(f"pitch_reversed:{source}" for source in turned)
+        if self.recorder.lost:
+            self.builder.faults["run_log_lost"] += 1
         result = self.builder.finish(reason, self.names, turned)
+        self.recorder.end(reason, self.builder)
         faults = {**result.faults, **self.hooks.fault_counts()}
         return replace(result, models=self._final_names(), faults=dict(sorted(faults.items())))
 
     def publish(self, result: RunResult) -> Path:
-        """Publish a finished result and tell the plugins, unless an earlier set was kept. Raises `ExportError`."""
+        """Publish a finished result, settle the log and tell the plugins, unless an earlier set was kept.
+
+        Raises `ExportError`; the log then waits for another attempt.
+        """
         folder = self.place.publish(result, self.hooks.exported)
-        if not self.place.kept_earlier:
-            self.hooks.published(result, folder, folder.parent.name, self._named(self.builder.scales.face_id))
+        if self.place.kept_earlier:
+            self.recorder.drop()
+            return folder
+        self.recorder.published(result, self.builder.scales.face_id.tau_split)
+        self.tell(result, folder)
         return folder
+
+    def tell(self, result: RunResult, folder: Path) -> None:
+        """Tell the plugins what was published."""
+        self.hooks.published(result, folder, folder.parent.name, self._named(self.builder.scales.face_id))
 
     def _named(self, row: FaceIdModel) -> FaceIdModel:
         """The row under the name that the documents give the run's Face-ID model."""
@@ -159,8 +206,11 @@ class Run:
     def checkpoint(self, t_ns: int) -> None:
         """Publish what was seen so far, every `checkpoint_s` of video: a process that is killed leaves that behind.
 
+        Not where a host said that a run began, as it also says that it ended, and the log tells what a killed one saw.
         Never replaces what an earlier run published. A failure is logged; the run goes on.
         """
+        if self.recorder.is_on and self.source.announced:
+            return
         interval_ns = round(self.settings.output.checkpoint_s * 1e9)
         due_ns = self.checkpoint_ns
         if due_ns is None or not interval_ns or abs(t_ns - due_ns) < interval_ns:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_type_hints
 
 from vpx_identity_builder.core.config import FACE_ID_MODELS, GROUPS, Config, FaceIdModel, NoveltyScale, setting_fields
-from vpx_identity_builder.settings_sources import Found, collect
+from vpx_identity_builder.settings_sources import Found, collect, from_given
 from vpx_identity_builder.settings_validation import SettingSpec, check
 
 ImageFormat = Literal["jpeg", "png"]
@@ -56,6 +56,19 @@ class OutputSettings:
             "high": 3600,
             "unit": "seconds of video",
             "why": "what was seen so far is published this often, so that a killed process leaves a set; 0: never",
+        },
+    )
+    run_log: bool = field(
+        default=True,
+        metadata=_meta("log what the run sees in {output_dir}/{video_id}/run.sqlite, for `recover` and `rebuild`"),
+    )
+    run_log_crops_mb: float = field(
+        default=24.0,
+        metadata={
+            "low": 0,
+            "high": 100_000,
+            "unit": "MB",
+            "why": "beyond this the log drops crops that were considered and replaced, the oldest first",
         },
     )
     face_id_model: str = field(
@@ -186,7 +199,7 @@ class Settings:
 
     def changed(self) -> dict[str, str | int | float | bool]:
         """What differs from the defaults and bears on the choice of images; paths and names stay out."""
-        private = ("output_dir", "video_id", "checkpoint_s")
+        private = ("output_dir", "video_id", "checkpoint_s", "run_log", "run_log_crops_mb")
         return {
             row.key: row.value
             for row in self.rows()
@@ -226,6 +239,17 @@ def resolve(
     found, problems = collect(
         arguments or {}, os.environ if environ is None else environ, Path.cwd() if cwd is None else cwd, known
     )
+    return _build(known, found, check(known, found, problems))
+
+
+def recorded(values: Mapping[str, object], changes: Mapping[str, object]) -> Settings:
+    """The settings that a run log holds, with `changes` over them; environment and files have no say.
+
+    What this version does not know of the log is left out. Raises `SettingsError`.
+    """
+    known = specs()
+    given, problems = from_given(changes, known)
+    found = {key: Found(value, "run log") for key, value in values.items() if key in known} | given
     return _build(known, found, check(known, found, problems))
 
 

@@ -28,17 +28,29 @@ def collect(
     arguments: Mapping[str, object], environ: Mapping[str, str], cwd: Path, known: Iterable[str]
 ) -> tuple[dict[str, Found], list[SettingProblem]]:
     """Key → the value of the strongest source, and a problem for every key that is none of `known`."""
-    names = list(known)
-    found: dict[str, Found] = {}
     problems: list[SettingProblem] = []
     sources = (from_file(environ, cwd, problems), from_environment(environ), from_arguments(arguments))
+    return _merged(sources, list(known), problems), problems
+
+
+def from_given(arguments: Mapping[str, object], known: Iterable[str]) -> tuple[dict[str, Found], list[SettingProblem]]:
+    """As `collect`, from constructor arguments alone."""
+    problems: list[SettingProblem] = []
+    return _merged([from_arguments(arguments)], list(known), problems), problems
+
+
+def _merged(
+    sources: Iterable[Mapping[str, Found]], names: list[str], problems: list[SettingProblem]
+) -> dict[str, Found]:
+    """The value of the last source that has one; what nobody knows goes to the `problems`."""
+    found: dict[str, Found] = {}
     for source in sources:
         for key, item in source.items():
             if key in names:
                 found[key] = item
             else:
                 problems.append(_unknown(key, item, names))
-    return found, problems
+    return found
 
 
 def from_arguments(arguments: Mapping[str, object]) -> dict[str, Found]:

@@ -55,7 +55,7 @@ def chosen(module: Any) -> list[tuple[int, str, int, str]]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Relative path → bytes of everything under a folder, with the time of creation left out of documents."""
+    """Relative path → bytes of everything published under a folder; documents without the time of creation."""
     found = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         data = path.read_bytes()
@@ -63,7 +63,7 @@ def contents(folder: Path) -> dict[str, bytes]:
             document = json.loads(data)
             document.get("_version", {}).pop("created_at", None)
             data = json.dumps(document, sort_keys=True).encode()
-        elif path.suffix == ".html":
+        elif path.suffix == ".html" or ".sqlite" in path.name:
             continue
         found[str(path.relative_to(folder))] = data
     return found

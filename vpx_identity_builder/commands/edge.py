@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import typer
 
-from vpx_identity_builder.errors import FolderNameError, InputError, SettingsError
+from vpx_identity_builder.errors import FolderNameError, InputError, RunLogError, SettingsError
 
 INTERNAL = 1
 USAGE = 2
@@ -43,7 +43,7 @@ def reported() -> Iterator[None]:
 
 def exit_code(error: Exception) -> int:
     """2 for usage and settings, 3 for unreadable input, else 1; the ecosystem's errors know theirs."""
-    if isinstance(error, InputError):
+    if isinstance(error, InputError | RunLogError):
         return UNREADABLE
     if isinstance(error, SettingsError | FolderNameError):
         return USAGE
@@ -64,6 +64,11 @@ def explain(error: Exception) -> str:
 def say(text: str) -> None:
     """One error message on stderr."""
     typer.echo(f"error: {text}", err=True)
+
+
+def note(text: str) -> None:
+    """One remark on stderr."""
+    typer.echo(f"note: {text}", err=True)
 
 
 def combined(codes: Sequence[int]) -> int:

@@ -13,7 +13,7 @@ from .occlusion import Gallery
 from .pair import PairSlots
 from .persons import Evidence, Person, join_next, joined, new_person
 from .pool import Pool
-from .types import Conditions, Coverage, Vector
+from .types import Conditions, Coverage, IntBox, Vector
 
 STRICT_BONUS = 10.0
 """Added to the score of anchor candidates that pass the strict gate already, so that no other one evicts them."""
@@ -67,6 +67,12 @@ class Cast:
     def people(self) -> list[Person]:
         """The persons without their pools."""
         return [rider.person for rider in self.riders.values()]
+
+    def crops(self) -> set[tuple[int, IntBox]]:
+        """Time and box of every crop that is kept."""
+        kept = [c for rider in self.riders.values() for c in rider.pool.candidates()]
+        pairs = [entry.candidate for slots in self.pairs.values() for entry in slots.entries()]
+        return {(c.sample.t_ns, c.crop_box) for c in kept} | {(p.first.sample.t_ns, p.crop_box) for p in pairs}
 
 
 def stability_of(e_id: Vector | None, prototype: Vector | None) -> float | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from .cast import Cast, Rider, join_all
 from .config import Config
@@ -25,11 +25,28 @@ class Settled:
     pair: tuple[PairImage, ...]
     unpublished: tuple[UnpublishedPerson, ...]
     notes: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
+    """Person numbers of the published, in the order of their ids."""
+    renamed: Mapping[int, int] = field(default_factory=dict)
+    """Person numbers that were joined at the end → the number that stands for them."""
+
+    def final_numbers(self, known: Iterable[int], renamed: Mapping[int, int]) -> dict[int, int]:
+        """Each of the `known` person numbers → the number that stands for it in the end.
+
+        `renamed`: numbers that were joined before → the number that stood for them.
+        """
+        found = {}
+        for number in known:
+            last = number
+            while last in renamed or last in self.renamed:
+                last = renamed[last] if last in renamed else self.renamed[last]
+            found[number] = last
+        return found
 
 
 def settle(cast: Cast, frames_total: int, scales: Scales, stop_reason: StopReason, cfg: Config) -> Settled:
     """Final persons and sets; candidates that fit another person better than their own are dropped."""
-    cast, _ = join_all(cast, scales.face_id, cfg)
+    cast, renamed = join_all(cast, scales.face_id, cfg)
     published, others = rank(cast.people(), frames_total, cfg.persons)
     numbers = [person.number for person, _ in published]
     sets = tuple(
@@ -42,6 +59,8 @@ def settle(cast: Cast, frames_total: int, scales: Scales, stop_reason: StopReaso
         pair,
         tuple(UnpublishedPerson(why, p.frames, score, p.first_t_ns, p.last_t_ns) for p, score, why in others),
         pair_notes(len(sets), len(pair), cfg.selection),
+        tuple(numbers),
+        renamed,
     )
 
 

@@ -66,6 +66,11 @@ def repair(target: Path, files: Files | None = None) -> None:
         disk.remove_tree(fresh)
 
 
+def make_folders(folder: Path, files: Files | None = None) -> None:
+    """Make a folder and those above it that are missing, for the owner only. Raises `ExportError` and `OSError`."""
+    _make_parents(folder, LocalFiles() if files is None else files)
+
+
 def published_marker(target: Path) -> Path:
     """The file that tells what `target` holds, also where a run died before the old set was put back."""
     aside = _sibling(target, "old") / MARKER

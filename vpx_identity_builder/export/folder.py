@@ -43,17 +43,22 @@ def publish(
     return target
 
 
-def target_folder(output_dir: Path, video_id: str, content_sha256: str) -> tuple[str, Path]:
+def target_folder(
+    output_dir: Path, video_id: str, content_sha256: str, claimed: Callable[[Path], str | None] = lambda _: None
+) -> tuple[str, Path]:
     """The video id in effect and the folder its set belongs into: `{output_dir}/{video_id}/identity_builder`.
 
     The same content keeps its folder; other content under a taken name gets the suffix `-<6 hex of its hash>`.
+    `claimed` tells which content a video's folder without a set is meant for.
     Raises `FolderNameError`, also for a folder that leads out of `output_dir` through a link.
     """
     name = safe_video_id(video_id)
     candidates = [name, *(f"{name}-{content_sha256[:digits]}" for digits in _SUFFIX_DIGITS)]
     for candidate in candidates:
         target = contained(output_dir, candidate) / SET_FOLDER
-        held = _content_of(target)
+        held = published_content(target)
+        if held is None:
+            held = claimed(target.parent)
         if held in (None, content_sha256):
             return candidate, target
     raise FolderNameError(video_id, "the name and all its suffixes are taken by other content")
@@ -75,7 +80,7 @@ def published_stop_reason(target: Path) -> str | None:
     return reason if isinstance(reason, str) else None
 
 
-def _content_of(target: Path) -> str | None:
+def published_content(target: Path) -> str | None:
     """Content hash of the set in `target`: None if there is no set, empty if one is there but does not say."""
     document = _document_of(target)
     if document is None:

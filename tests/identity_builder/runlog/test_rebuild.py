@@ -1,0 +1,138 @@
+"""The same choice, or another, from the log alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.ecosystem.upstream import RIDER
+from vpx_identity_builder.cli import app
+from vpx_identity_builder.runlog.reader import RunLog
+
+from .rides import killed, published, ride
+
+
+def call(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_the_same_settings_give_the_same_bytes(tmp_path: Path, most: int) -> None:
+    ride(tmp_path, max_persons=most)
+    before = published(tmp_path)
+    assert len(before) > 20
+    shutil.rmtree(tmp_path / "ride" / "identity_builder")
+    done = call("rebuild", tmp_path / "ride", "--diff")
+    assert done.exit_code == 0, done.output
+    assert published(tmp_path) == before
+
+
+def test_other_settings_give_what_a_build_with_them_gives(tmp_path: Path) -> None:
+    ride(tmp_path / "one")
+    ride(tmp_path / "other", anchors_max=3, loose_roll_deg=30, novelty_threshold=0.3)
+    done = call(
+        "rebuild",
+        tmp_path / "one" / "ride",
+        *("--set", "identity_builder.anchors_max=3", "--set", "identity_builder.loose_roll_deg=30"),
+        *("--set", "identity_builder.novelty_threshold=0.3"),
+    )
+    assert done.exit_code == 0, done.output
+    assert published(tmp_path / "one") == published(tmp_path / "other")
+    assert call("rebuild", tmp_path / "one" / "ride").exit_code == 0
+    ride(tmp_path / "third")
+    assert published(tmp_path / "one") == published(tmp_path / "third")
+
+
+def test_the_difference_names_what_comes_goes_and_moves(tmp_path: Path) -> None:
+    ride(tmp_path)
+    before = published(tmp_path)
+    words = ("rebuild", tmp_path / "ride", "--diff", "--dry-run")
+    count = sum(name.startswith("person_") and name.endswith(".jpg") for name in before)
+    assert call(*words).stdout == f"{count} images stay as they are\n"
+    sizes = ("--set", "identity_builder.loose_face_px=68", "--set", "identity_builder.strict_face_px=70")
+    lines = call(*words, *sizes).stdout.splitlines()
+    assert any(line.startswith("- person_0/coverage/cov_") and line.endswith("the gate on face px") for line in lines)
+    assert any(line.startswith("> person_") and " -> person_" in line for line in lines)
+    assert published(tmp_path) == before
+
+
+def test_environment_and_files_have_no_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ride(tmp_path)
+    before = published(tmp_path)
+    monkeypatch.setenv("VPX_IDENTITY_BUILDER__ANCHORS_MAX", "3")
+    assert call("rebuild", tmp_path / "ride").exit_code == 0
+    assert published(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("identity_builder.extra_inputs=face.parse", "acts before the run log is written"),
+        ("identity_builder.face_detect_pitch=reversed", "acts before the run log is written"),
+        ("face.detect.det_size=512", "acts before the run log is written"),
+        ("identity_builder.output_dir=elsewhere", "a rebuild stays in its folder"),
+        ("identity_builder.anchors_max=0", "must be a whole number from 1 to 50"),
+        ("identity_builder.anchor_max=3", "did you mean"),
+    ],
+)
+def test_what_a_rebuild_cannot_change_is_said(tmp_path: Path, assignment: str, words: str) -> None:
+    ride(tmp_path, 2.0, (RIDER,))
+    before = published(tmp_path)
+    done = call("rebuild", tmp_path / "ride", "--set", assignment)
+    assert (done.exit_code, words in done.stderr) == (2, True), done.output
+    assert published(tmp_path) == before
+
+
+def test_a_run_that_was_killed_is_recovered_first(tmp_path: Path) -> None:
+    killed(tmp_path)
+    done = call("rebuild", tmp_path / "ride")
+    assert done.exit_code == 3
+    assert f"`identity-builder recover {tmp_path / 'ride'}` first" in done.stderr
+    assert not (tmp_path / "ride" / "identity_builder").exists()
+
+
+def test_no_log_is_said(tmp_path: Path) -> None:
+    done = call("rebuild", tmp_path)
+    assert (done.exit_code, done.stderr) == (3, f"error: run log {tmp_path / 'run.sqlite'}: there is no run log\n")
+
+
+def test_pictures_that_are_gone_are_reported_and_the_best_kept_stand_in(tmp_path: Path) -> None:
+    ride(tmp_path, run_log_crops_mb=0)
+    done = call("rebuild", tmp_path / "ride", "--set", "identity_builder.smoothing_alpha=0.5")
+    assert done.exit_code == 0, done.output
+    assert "note: " in done.stderr
+    assert "the source is gone" in done.stderr
+    result = json.loads((tmp_path / "ride" / "identity_builder" / "result.json").read_text())
+    assert len(result["persons"]) == 2
+    assert all(person["coverage_count"] for person in result["persons"])
+
+
+def test_nothing_is_replaced_where_no_picture_is_left(tmp_path: Path) -> None:
+    ride(tmp_path)
+    before = published(tmp_path)
+    done = call("rebuild", tmp_path / "ride", "--set", "identity_builder.crop_scale=2.6")
+    assert (done.exit_code, "give the video with --source" in done.stderr) == (3, True)
+    assert published(tmp_path) == before
+
+
+def test_who_was_not_published_cannot_come_back(tmp_path: Path) -> None:
+    ride(tmp_path, max_persons=1)
+    done = call("rebuild", tmp_path / "ride", "--set", "identity_builder.max_persons=2")
+    assert done.exit_code == 0, done.output
+    result = json.loads((tmp_path / "ride" / "identity_builder" / "result.json").read_text())
+    assert len(result["persons"]) == 1
+    assert [person["reason"].split(":")[0] for person in result["unpublished"]] == ["left_the_log"]
+
+
+def test_a_log_is_for_its_owner_only_and_one_file(tmp_path: Path) -> None:
+    ride(tmp_path)
+    assert sorted(path.name for path in (tmp_path / "ride").iterdir()) == ["identity_builder", "run.sqlite"]
+    assert (tmp_path / "ride" / "run.sqlite").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "ride").stat().st_mode & 0o777 == 0o700
+    with RunLog(tmp_path / "ride" / "run.sqlite") as log:
+        assert log.ending.published
+        assert log.frame_count() == 60

@@ -1,0 +1,113 @@
+"""A run that was killed is published from its log, and never in place of something better."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .rides import BOTH, clip, feed, killed, published, ride, started
+from .test_rebuild import call
+
+
+def result_of(out: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((out / "ride" / "identity_builder" / "result.json").read_text())
+    return found
+
+
+def names(out: Path) -> list[str]:
+    return sorted(path.name for path in (out / "ride").iterdir())
+
+
+@pytest.mark.parametrize("where", [".", "ride"])
+def test_what_was_seen_is_published_as_interrupted(tmp_path: Path, where: str) -> None:
+    killed(tmp_path)
+    assert names(tmp_path) == ["run.sqlite", "run.sqlite-wal"]
+    done = call("recover", tmp_path / where)
+    assert done.exit_code == 0, done.output
+    assert "2 persons" in done.stdout
+    result = result_of(tmp_path)
+    assert result["stop_reason"] == "interrupted"
+    assert 30 <= result["video"]["frames"] <= 40
+    assert all(person["coverage_count"] > 10 for person in result["persons"])
+    assert names(tmp_path) == ["identity_builder", "run.sqlite"]
+    assert call("recover", tmp_path / where).stdout.endswith("nothing to recover\n")
+
+
+def test_a_recovered_run_can_be_rebuilt(tmp_path: Path) -> None:
+    killed(tmp_path)
+    call("recover", tmp_path)
+    before = published(tmp_path)
+    assert call("rebuild", tmp_path / "ride").exit_code == 0
+    assert published(tmp_path) == before
+
+
+def test_a_recovered_set_is_that_of_a_run_interrupted_there(tmp_path: Path) -> None:
+    killed(tmp_path / "killed", 4.0)
+    call("recover", tmp_path / "killed")
+    frames = result_of(tmp_path / "killed")["video"]["frames"]
+    builder = feed(started(tmp_path / "stopped"), clip(frames / 10, BOTH))
+    builder.end_run("interrupted")
+    builder.finish()
+    assert frames >= 30
+    assert published(tmp_path / "killed") == published(tmp_path / "stopped")
+
+
+def test_a_finished_set_stays(tmp_path: Path) -> None:
+    ride(tmp_path)
+    before = published(tmp_path)
+    killed(tmp_path, 3.0)
+    assert names(tmp_path) == ["identity_builder", "run-next.sqlite", "run-next.sqlite-wal", "run.sqlite"]
+    assert call("recover", tmp_path).stdout.endswith("nothing to recover\n")
+    assert published(tmp_path) == before
+    assert names(tmp_path) == ["identity_builder", "run.sqlite"]
+    assert call("rebuild", tmp_path / "ride").exit_code == 0
+    assert published(tmp_path) == before
+
+
+def test_the_next_build_publishes_first_what_was_seen(tmp_path: Path) -> None:
+    killed(tmp_path, 5.0)
+    feed(started(tmp_path), clip(0.5, BOTH))
+    assert result_of(tmp_path)["stop_reason"] == "interrupted"
+    assert result_of(tmp_path)["video"]["frames"] >= 40
+
+
+@pytest.mark.parametrize(("first", "second", "frames"), [(5.0, 3.0, 50), (3.0, 5.0, 50)])
+def test_of_two_killed_runs_the_longer_is_published(tmp_path: Path, first: float, second: float, frames: int) -> None:
+    killed(tmp_path, first)
+    killed(tmp_path, second)
+    call("recover", tmp_path)
+    assert frames - 10 <= result_of(tmp_path)["video"]["frames"] <= frames
+    assert names(tmp_path) == ["identity_builder", "run.sqlite"]
+
+
+def test_the_next_build_replaces_what_was_recovered(tmp_path: Path) -> None:
+    killed(tmp_path)
+    ride(tmp_path)
+    assert result_of(tmp_path)["stop_reason"] == "end_of_video"
+    assert names(tmp_path) == ["identity_builder", "run.sqlite"]
+
+
+def test_a_log_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
+    modules = started(tmp_path)
+    feed(modules, clip(2.0, BOTH))
+    done = call("recover", tmp_path / "ride")
+    assert (done.exit_code, "a build is writing it at this moment" in done.stderr) == (3, True)
+    builder = feed(modules, clip(2.0, BOTH, start=20))
+    assert builder.finish() is not None
+    assert result_of(tmp_path)["video"]["frames"] == 40
+
+
+def test_nothing_seen_is_nothing_to_recover(tmp_path: Path) -> None:
+    (tmp_path / "ride").mkdir()
+    (tmp_path / "ride" / "run.sqlite").touch()
+    assert call("recover", tmp_path).exit_code == 0
+    assert names(tmp_path) == []
+    assert call("recover", tmp_path).exit_code == 3
+
+
+def test_a_run_without_a_log_leaves_none(tmp_path: Path) -> None:
+    ride(tmp_path, run_log=False)
+    assert names(tmp_path) == ["identity_builder"]

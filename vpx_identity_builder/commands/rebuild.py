@@ -1,0 +1,98 @@
+"""`identity-builder rebuild`: the whole selection again from the run log, without inference."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+from visualbase import FileSource, source_for
+
+from vpx_identity_builder.commands.assignments import parse
+from vpx_identity_builder.commands.edge import note
+from vpx_identity_builder.difference import difference, published_images
+from vpx_identity_builder.errors import ExportError, InputError, RunLogError, SettingProblem, SettingsError
+from vpx_identity_builder.export.bundle import bundle
+from vpx_identity_builder.export.folder import SET_FOLDER, publish, published_content
+from vpx_identity_builder.names import content_hash
+from vpx_identity_builder.rebuilding import Rebuilt, context_of, rebuilt
+from vpx_identity_builder.runlog.reader import RunLog
+from vpx_identity_builder.runlog.schema import LOG_NAME, Header
+
+NOBODY = 4
+Image = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to rebuild. `source`: the video, where it is not where it was."""
+
+    folder: Path
+    assignments: Sequence[str] = ()
+    source: Path | None = None
+    diff: bool = False
+    dry_run: bool = False
+
+
+def run(asked: Request) -> int:
+    """Rebuild one run; returns the exit code. Raises `RunLogError`, `SettingsError`, `ExportError`."""
+    own, others = parse(asked.assignments)
+    if others:
+        reason = "acts before the run log is written; `identity-builder build` it anew"
+        raise SettingsError([SettingProblem(key, value, reason, "--set") for key, value in others.items()])
+    with RunLog(asked.folder / LOG_NAME) as log:
+        if log.ending.reason is None or not log.ending.published:
+            hint = f"`identity-builder recover {asked.folder}` first"
+            raise RunLogError(log.path, f"its run did not end in order; {hint}")
+        target = asked.folder / SET_FOLDER
+        if published_content(target) not in (None, log.header.content_sha256):
+            raise ExportError(target, "it holds the set of another video than the run log")
+        made = rebuilt(log, own, lambda times: _frames(times, log.header, asked))
+        context = context_of(log, made.run.settings)
+        if asked.diff:
+            lines = difference(published_images(target), bundle(made.result, context), log, made)
+            typer.echo("\n".join(lines))
+    if not asked.dry_run:
+        publish(made.result, target, context, exported=made.run.hooks.exported)
+        made.run.tell(made.result, target)
+        typer.echo(str(target))
+    _say(made)
+    return 0 if made.result.persons else NOBODY
+
+
+def _say(made: Rebuilt) -> None:
+    if made.lost:
+        note(f"{made.lost} pictures that are wanted now were not kept and the source is gone; the best kept stand in")
+
+
+def _frames(times: Collection[int], header: Header, asked: Request) -> Mapping[int, Image]:
+    """The source's pictures at these times; none where it is not the source any more."""
+    path = _source(header, asked)
+    if path is None:
+        return {}
+    found: dict[int, Image] = {}
+    source = source_for(path)
+    with source:
+        for t_ns in sorted(times):
+            if isinstance(source, FileSource):
+                source.seek(t_ns)
+            while (frame := source.read()) is not None and frame.t_src_ns <= t_ns:
+                if frame.t_src_ns == t_ns:
+                    found[t_ns] = frame.data
+                    break
+    return found
+
+
+def _source(header: Header, asked: Request) -> Path | None:
+    """The first of the places where the source may be that holds it."""
+    if asked.source is not None and content_hash(asked.source) != header.content_sha256:
+        raise InputError(str(asked.source), "it is not the video of this run: its content is another")
+    near = None if header.source_path is None else asked.folder / header.source_path
+    here = None if header.source_name is None else Path(header.source_name)
+    for path in (asked.source, near, here):
+        if path is not None and path.exists() and content_hash(path) == header.content_sha256:
+            return path
+    return None

@@ -1,0 +1,54 @@
+"""`identity-builder recover`: publish what killed runs had seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from vpx_identity_builder.commands.edge import combined, exit_code, explain, say
+from vpx_identity_builder.errors import IdentityBuilderError, RunLogError
+from vpx_identity_builder.export.folder import SET_FOLDER
+from vpx_identity_builder.recovery import Recovered, recover
+from vpx_identity_builder.runlog.schema import LOG_NAME, NEXT_NAME
+
+NOBODY = 4
+
+
+def run(given: Path) -> int:
+    """Recover a run's folder, or every run below an output folder; returns the exit code. Raises `RunLogError`."""
+    folders = runs_of(given)
+    if not folders:
+        raise RunLogError(given, "there is no run log here or one folder below")
+    return combined([_one(folder) for folder in folders])
+
+
+def runs_of(given: Path) -> Sequence[Path]:
+    """The folder itself where it holds a run log, else those below that do."""
+    names = (LOG_NAME, NEXT_NAME)
+    if any((given / name).exists() for name in names):
+        return [given]
+    return sorted({path.parent for name in names for path in given.glob(f"*/{name}")})
+
+
+def _one(folder: Path) -> int:
+    try:
+        done = recover(folder)
+    except IdentityBuilderError as error:
+        say(explain(error))
+        return exit_code(error)
+    typer.echo(f"{folder}: {_words(done)}")
+    return NOBODY if done.result is not None and not done.result.persons else 0
+
+
+def _words(done: Recovered) -> str:
+    if done.result is None:
+        return "nothing to recover"
+    images = sum(len(person.images) for person in done.result.persons)
+    reason = str(done.result.stop_reason).replace("_", " ")
+    people = len(done.result.persons)
+    return (
+        f"published {done.folder / SET_FOLDER}: {done.frames} frames, {people} "
+        f"{'person' if people == 1 else 'persons'}, {images} images, {reason}"
+    )

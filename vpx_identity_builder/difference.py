@@ -1,0 +1,104 @@
+"""What a rebuild changes of a published set, image by image, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .documents_parts import int_box, milliseconds
+from .errors import ExportError
+from .export.bundle import Bundle
+from .rebuilding import Rebuilt
+from .runlog.reader import RunLog
+from .schema import ImageMeta, read_document
+
+Key = tuple[float, tuple[int, int, int, int]]
+"""Time in ms and face box: the same face in the same frame."""
+
+REASONS = {
+    "saved": "the first of its bucket",
+    "added": "new in its bucket",
+    "replaced": "better than what its bucket held",
+    "anchor_candidate": "an anchor candidate",
+    "challenge_candidate": "a challenge candidate",
+    "not_novel": "too much like a kept image",
+    "worse_than_kept": "worse than the kept images",
+    "outside_buckets": "outside the buckets",
+    "unknown_pose": "its pose is unknown",
+    "unstable": "not surely this person",
+    "no_identity": "no Face-ID embedding",
+    "identity_unsettled": "who it is was not settled",
+    "other_face_in_crop": "another face in the crop",
+    "no_picture": "its picture is gone",
+}
+
+
+KEPT = ("saved", "added", "replaced", "anchor_candidate", "challenge_candidate")
+"""Codes of faces whose crop was kept; what became of it at the end is another matter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One image of a set."""
+
+    path: str
+    meta: ImageMeta
+
+    @property
+    def key(self) -> Key:
+        """Which face of which frame it shows."""
+        return self.meta.timestamp_ms, self.meta.face_bbox
+
+
+def published_images(target: Path) -> dict[Key, Shown]:
+    """The images of a published set; none where there is no set. Raises `ExportError`, `DocumentError`."""
+    found = {}
+    try:
+        for path in sorted(target.glob("person_*/*/*_meta.json")):
+            meta = read_document(ImageMeta, path.read_bytes(), path.name)
+            shown = Shown(path.relative_to(target).as_posix().removesuffix("_meta.json"), meta)
+            found[shown.key] = shown
+    except OSError as error:
+        raise ExportError(target, error.strerror or type(error).__name__) from error
+    return found
+
+
+def difference(before: Mapping[Key, Shown], after: Bundle, log: RunLog, made: Rebuilt) -> list[str]:
+    """Lines that say which images came, went and moved; `after` is the bundle of the rebuilt result."""
+    new = {}
+    for person in after.persons:
+        for image in person.images:
+            shown = Shown(image.path.rpartition(".")[0], image.meta)
+            new[shown.key] = shown
+    was, now = _codes(log, log.codes()), _codes(log, {(frame, face): code for frame, face, _, code in made.fates})
+    lines = []
+    for key in sorted(new.keys() - before.keys(), key=lambda k: new[k].path):
+        lines.append(f"+ {new[key].path}  {_moment(key)}; before: {_why(was.get(key))}")
+    for key in sorted(before.keys() - new.keys(), key=lambda k: before[k].path):
+        lines.append(f"- {before[key].path}  {_moment(key)}; now: {_why(now.get(key))}")
+    for key in sorted(new.keys() & before.keys(), key=lambda k: new[k].path):
+        if new[key].path != before[key].path:
+            lines.append(f"> {before[key].path} -> {new[key].path}  {_moment(key)}")
+    same = sum(new[key].path == before[key].path for key in new.keys() & before.keys())
+    return [*lines, f"{same} images stay as they are"]
+
+
+def _codes(log: RunLog, codes: Mapping[tuple[int, int], str]) -> dict[Key, str]:
+    """Reason codes by what a document says of a face."""
+    return {
+        (milliseconds(t_ns), int_box(box)): codes[place] for place, (t_ns, box) in log.boxes().items() if place in codes
+    }
+
+
+def _moment(key: Key) -> str:
+    return f"at {key[0] / 1000:.2f} s"
+
+
+def _why(code: str | None) -> str:
+    if code is None:
+        return "not looked at"
+    if code.startswith("gate:"):
+        return f"failed the gate on {code.removeprefix('gate:').replace('_', ' ')}"
+    words = REASONS.get(code, code.replace("_", " "))
+    return f"{words}, others won" if code in KEPT else words

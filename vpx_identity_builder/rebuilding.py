@@ -1,0 +1,181 @@
+"""The choice made again from a run log: which settings may change, and where the pictures come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from . import pixels
+from .core.types import ChosenImage, PairImage, RunResult
+from .documents import RunContext
+from .errors import InputError, RunLogError, SettingProblem, SettingsError
+from .place import app_version
+from .replay import CropId, Fate, crops_of, replay, with_pictures
+from .run import Run
+from .runlog.codec import MalformedError
+from .runlog.finalize import recorded_result
+from .runlog.reader import RunLog
+from .settings import Settings, recorded, specs
+
+Image = np.ndarray[Any, Any]
+SourceFrames = Callable[[Collection[int]], Mapping[int, Image]]
+"""Time in ns → picture `(h, w, 3)` uint8 BGR, for those of the times asked for that the source still has."""
+
+BEFORE_THE_LOG = ("extra_inputs",)
+PITCH_KEYS = ("face_detect_pitch", "head_pose_pitch")
+ELSEWHERE = ("output_dir", "video_id", "checkpoint_s", "run_log", "run_log_crops_mb")
+"""Settings that say nothing about the choice of images."""
+PICTURE_KEYS = ("image_format", "jpeg_quality")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rebuilt:
+    """A result made from a log, and the run that a replay was.
+
+    `decoded`: pictures that came from the source. `lost`: images that were wanted but whose pictures are gone; others
+    stand in. `fates` is empty where the recorded result was taken as it is.
+    """
+
+    run: Run
+    result: RunResult
+    fates: tuple[Fate, ...] = ()
+    decoded: int = 0
+    lost: int = 0
+
+
+def rebuilt(log: RunLog, changes: Mapping[str, object], source: SourceFrames | None = None) -> Rebuilt:
+    """The sets of a log with changed settings. Raises `SettingsError`, `RunLogError`."""
+    settings = settings_for(log, changes)
+    if not changes_choice(log, settings):
+        outcome = log.outcome()
+        if outcome is not None:
+            return Rebuilt(_acquainted(log, settings), _recorded(log, outcome))
+    made = replay(log, settings)
+    pictures = {crop: image for crop in crops_of(made.result) if (image := _logged(log, settings, crop)) is not None}
+    missing = crops_of(made.result) - set(pictures)
+    decoded = _decoded(log, missing, source, settings) if missing and source is not None else {}
+    lost = missing - set(decoded)
+    if lost:
+        held = log.crop_keys()
+        made = replay(log, settings, lambda crop: crop in held)
+        pictures = {crop: log.crop(*crop) or b"" for crop in crops_of(made.result)}
+        decoded = {}
+        if not pictures:
+            name = log.header.source_name or "the source"
+            raise InputError(name, "these settings want pictures that were not kept; give the video with --source")
+    result = with_pictures(made.result, {**pictures, **decoded})
+    return Rebuilt(made.run, result, made.fates, len(decoded), len(lost))
+
+
+def _acquainted(log: RunLog, settings: Settings) -> Run:
+    """A run that has seen as much of the log as it takes to know its models."""
+    run = Run(settings)
+    for frame in log.frames():
+        run.builder.add(frame.t_ns, run.understand(frame.translation), lambda _: None)
+        if run.builder.face_id_model is not None:
+            break
+    return run
+
+
+def settings_for(log: RunLog, changes: Mapping[str, object]) -> Settings:
+    """The log's settings with changes. Raises `SettingsError` for what only a new build can change."""
+    old = recorded(log.header.settings, {})
+    new = recorded(log.header.settings, changes)
+    was, wanted = old.values(), new.values()
+    changed = [key for key in wanted if wanted[key] != was[key]]
+    problems = [
+        SettingProblem(key, wanted[key], f"{reason}; `identity-builder build` it anew", "--set")
+        for key in changed
+        if (reason := _objection(key, was[key], wanted[key])) is not None
+    ]
+    if problems:
+        raise SettingsError(problems)
+    return new
+
+
+def _objection(key: str, was: object, wanted: object) -> str | None:
+    if key in BEFORE_THE_LOG or specs()[key].group == "highlights" or (key in PITCH_KEYS and "reversed" in (was, wanted)):
+        return "acts before the run log is written"
+    return "says where or how a build writes, a rebuild stays in its folder" if key in ELSEWHERE else None
+
+
+def changes_choice(log: RunLog, settings: Settings) -> bool:
+    """True where the settings differ from the log's in what bears on the images."""
+    was, wanted = recorded(log.header.settings, {}).values(), settings.values()
+    return any(wanted[key] != was[key] for key in wanted if key not in ELSEWHERE)
+
+
+def context_of(log: RunLog, settings: Settings) -> RunContext:
+    """What the documents of a rebuilt set say of the run."""
+    header = log.header
+    return RunContext(
+        video_id=header.video_id,
+        app_version=app_version(),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        source_name=header.source_name,
+        content_sha256=header.content_sha256,
+        fps=header.fps,
+        source_fps=header.source_fps,
+        settings=settings.changed(),
+    )
+
+
+def _logged(log: RunLog, settings: Settings, crop: CropId) -> bytes | None:
+    """A crop from the log, unless it is of another format than is wanted now."""
+    values = settings.values()
+    if any(values[key] != log.header.settings.get(key, values[key]) for key in PICTURE_KEYS):
+        return None
+    return log.crop(*crop)
+
+
+def _decoded(log: RunLog, missing: Collection[CropId], source: SourceFrames, settings: Settings) -> dict[CropId, bytes]:
+    """Crops cut from the source's frames."""
+    times = log.times({frame for frame, _ in missing})
+    images = source(set(times.values()))
+    output = settings.output
+    return {
+        (frame, box): pixels.encode(images[times[frame]], box, output.image_format, output.jpeg_quality)
+        for frame, box in sorted(missing)
+        if times[frame] in images
+    }
+
+
+def _recorded(log: RunLog, outcome: Any) -> RunResult:
+    """The recorded result with its pictures."""
+    try:
+        result = recorded_result(outcome)
+    except MalformedError as error:
+        raise RunLogError(log.path, f"it is damaged: {error}") from error
+    frames: dict[int, list[int]] = {}
+    for frame, t_ns in log.times({frame for frame, _ in log.crop_keys()}).items():
+        frames.setdefault(t_ns, []).append(frame)
+
+    def picture(t_ns: int, box: tuple[int, int, int, int]) -> bytes:
+        for frame in frames.get(t_ns, ()):
+            image = log.crop(frame, box)
+            if image is not None:
+                return image
+        raise RunLogError(log.path, "it is damaged: a crop of a published image is missing")
+
+    def shown(image: ChosenImage) -> ChosenImage:
+        candidate = image.candidate
+        return replace(image, candidate=replace(candidate, image=picture(candidate.sample.t_ns, candidate.crop_box)))
+
+    def both(pair: PairImage) -> PairImage:
+        found = picture(pair.candidate.first.sample.t_ns, pair.candidate.crop_box)
+        return replace(pair, candidate=replace(pair.candidate, image=found))
+
+    persons = tuple(
+        replace(
+            person,
+            anchors=tuple(shown(image) for image in person.anchors),
+            coverage_images=tuple(shown(image) for image in person.coverage_images),
+            challenge=tuple(shown(image) for image in person.challenge),
+        )
+        for person in result.persons
+    )
+    return replace(result, persons=persons, pair=tuple(both(pair) for pair in result.pair))

@@ -1,0 +1,184 @@
+"""The run log as a run keeps it: what cannot be logged costs a warning and the log, never the run."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from .builder import FaceFate, IdentitySetBuilder
+from .core.types import IntBox, RunResult, StopReason
+from .errors import IdentityBuilderError
+from .export.atomic import make_folders
+from .observations import Translation
+from .place import Place, app_version
+from .runlog.finalize import finalize
+from .runlog.schema import LOG_NAME, NEXT_NAME, Header, remove, sidecars
+from .runlog.writer import CropKey, RunLogWriter
+
+logger = logging.getLogger(__name__)
+
+Tidier = Callable[[Path], object]
+"""Sees to what earlier runs left in a run's folder; see `recovery.tidy`."""
+
+PLACE_KEYS = ("output_dir", "video_id", "windows")
+"""Settings that name places: no part of a log, which may be moved."""
+
+
+class Recorder:
+    """Keeps the log of one run. `tidy` is called before the log is begun. `lost` is true once a log was given up."""
+
+    def __init__(self, place: Place, pooled: Callable[[], set[CropKey]], tidy: Tidier | None) -> None:
+        self.place = place
+        self.lost = False
+        self._pooled, self._tidy = pooled, tidy
+        self._log: RunLogWriter | None = None
+        self._early: list[tuple[str, Mapping[str, object]]] = []
+
+    @property
+    def is_on(self) -> bool:
+        """True while a log is written."""
+        return self._log is not None
+
+    def begin(self) -> None:
+        """Begin the log, if one is wanted; the place must know the source's fingerprint."""
+        output, early, self._early = self.place.settings.output, self._early, []
+        if not output.run_log:
+            return
+        with self._guarded("no run log is kept"):
+            video_id, target = self.place.named_target()
+            if self._tidy is not None:
+                self._tidy(target.parent)
+            make_folders(target.parent)
+            budget = round(output.run_log_crops_mb * 1e6)
+            header = self._header(video_id, target.parent)
+            self._log = RunLogWriter(_free_path(target.parent), header, budget, self._pooled)
+            for kind, data in early:
+                self._log.event(kind, data)
+
+    def frame(self, t_ns: int, translation: Translation) -> int | None:
+        """Log a frame; its number, None without a log."""
+        numbers: list[int] = []
+        with self._guarded("the run log ends here"):
+            if self._log is not None:
+                numbers.append(self._log.frame(t_ns, translation))
+        return numbers[0] if numbers else None
+
+    def fates(self, arrival: int, fates: Sequence[FaceFate]) -> None:
+        """Log what the builder made of a frame."""
+        with self._guarded("the run log ends here"):
+            if self._log is not None:
+                said = [(fate.assignment.sample.bbox, fate.person, fate.code) for fate in fates]
+                self._log.fates(arrival, said)
+
+    def crop(self, seq: int | None, box: IntBox, image: bytes) -> None:
+        """Log an encoded crop."""
+        with self._guarded("the run log ends here"):
+            if self._log is not None and seq is not None:
+                self._log.crop(seq, box, image)
+
+    def fault(self, name: str, count: int) -> None:
+        """Log a fault that no frame tells of."""
+        if self._log is None and not self.lost:
+            self._early.append(("fault", {"name": name, "count": count}))
+        self._event("fault", {"name": name, "count": count})
+
+    def end(self, reason: StopReason, builder: IdentitySetBuilder) -> None:
+        """Log how the run ended and who is published."""
+        self._event("people", people_of(builder))
+        self._event("end", {"reason": reason})
+
+    def published(self, result: RunResult, tau_split: float) -> None:
+        """The result is published: what is known of other people leaves the log, which takes its place."""
+        log, self._log = self._log, None
+        if log is None:
+            return
+        log.close()
+        try:
+            finalize(log.path, result, tau_split)
+        except IdentityBuilderError as error:
+            logger.warning("the run log is removed, as it cannot be completed: %s", error)
+            self._remove(log.path)
+
+    def drop(self) -> None:
+        """The result was not wanted: an earlier one is better. The log goes."""
+        log, self._log = self._log, None
+        if log is not None:
+            log.close()
+            self._remove(log.path)
+
+    def close(self) -> None:
+        """Leave the log as it is."""
+        log, self._log = self._log, None
+        if log is not None:
+            log.close()
+
+    def _event(self, kind: str, data: Mapping[str, object]) -> None:
+        with self._guarded("the run log ends here"):
+            if self._log is not None:
+                self._log.event(kind, data)
+
+    def _header(self, video_id: str, folder: Path) -> Header:
+        place = self.place
+        values = place.settings.values()
+        return Header(
+            app_version=app_version(),
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            video_id=video_id,
+            content_sha256=place.content_sha256(),
+            first_frame=place.first_frame or "",
+            settings={
+                key: value if value is None or isinstance(value, str | int | float | bool) else str(value)
+                for key, value in values.items()
+                if key not in PLACE_KEYS
+            },
+            source_name=None if place.source.path is None else place.source.path.name,
+            source_path=near_path(place.source.path, folder),
+            fps=place.source.fps,
+            source_fps=place.source.source_fps,
+        )
+
+    @contextlib.contextmanager
+    def _guarded(self, consequence: str) -> Iterator[None]:
+        try:
+            yield
+        except (IdentityBuilderError, OSError) as error:
+            logger.warning("%s: %s", consequence, error if isinstance(error, IdentityBuilderError) else error.strerror)
+            self.lost = True
+            self.close()
+
+    def _remove(self, path: Path) -> None:
+        try:
+            remove(path)
+        except IdentityBuilderError as error:
+            logger.error("%s holds what is known of everybody seen and cannot be removed: %s", path, error)
+
+
+def people_of(builder: IdentitySetBuilder) -> dict[str, object]:
+    """The event `people` of a builder that has finished."""
+    return {
+        "stands_for": {str(number): last for number, last in builder.final_numbers.items()},
+        "ids": {str(number): person_id for person_id, number in enumerate(builder.published)},
+    }
+
+
+def near_path(source: Path | None, folder: Path) -> str | None:
+    """Where the source lies, seen from the run's folder; None where it is not below the output folder's parent."""
+    if source is None:
+        return None
+    relative = os.path.relpath(source.absolute(), folder.absolute())
+    return relative if Path(relative).parts.count("..") <= 2 else None
+
+
+def _free_path(folder: Path) -> Path:
+    """Where a new log goes: beside the one that is there. An unfinished second one was not worth keeping."""
+    main, following = folder / LOG_NAME, folder / NEXT_NAME
+    path = following if main.exists() else main
+    if path.exists():
+        remove(path)
+    for stale in sidecars(path):
+        stale.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,162 @@
+"""A run once more from its log: the same frames to a fresh builder, with the same or other settings. No inference.
+
+While the frames go by, a crop is only a token; the pictures of what is chosen are looked up at the end.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .builder import Encoder, FaceFate
+from .core.types import Box, ChosenImage, IntBox, PairImage, PersonSet, RunResult, StopReason, UnpublishedPerson
+from .place import SourceInfo
+from .run import Run
+from .runlog.pruning import is_spoilt
+from .runlog.reader import RunLog
+from .runlog.rows import LoggedFrame
+from .settings import Settings
+
+logger = logging.getLogger(__name__)
+
+LEFT_THE_LOG = "left_the_log: what was known of this person was deleted when the run ended"
+SAME_VECTOR = 1.0 - 1e-5
+
+CropId = tuple[int, IntBox]
+"""Number of a logged frame, and a box in it."""
+Allowed = Callable[[CropId], bool]
+Fate = tuple[int, int, int, str]
+"""Frame, face, person number, reason code."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replay:
+    """A finished replay: the run that made it, its result, and what became of every face."""
+
+    run: Run
+    result: RunResult
+    fates: tuple[Fate, ...]
+
+
+def replay(log: RunLog, settings: Settings, allowed: Allowed | None = None) -> Replay:
+    """Feed a log to a new run and finish it; images are tokens (see `crop_of`). `allowed`: which crops may be kept.
+
+    People who left the log are not published. Raises `RunLogError` for a damaged log.
+    """
+    ghosts = log.stand_ins()
+    most = settings.config.persons.max_persons
+    made = _once(log, settings, allowed)
+    for extra in range(1, len(made.result.persons) + len(made.result.unpublished) + 1):
+        gone = [person.person_id for person in made.result.persons if _is_one_of(person, ghosts)]
+        if len(gone) < extra:
+            return replace(made, result=without(made.result, gone)) if gone else made
+        made = _once(log, _publishing(settings, most + len(gone)), allowed)
+    return replace(made, result=without(made.result, [p.person_id for p in made.result.persons]))
+
+
+def _publishing(settings: Settings, most: int) -> Settings:
+    persons = replace(settings.config.persons, max_persons=most)
+    return replace(settings, config=replace(settings.config, persons=persons))
+
+
+def _once(log: RunLog, settings: Settings, allowed: Allowed | None) -> Replay:
+    run = Run(settings, SourceInfo(fps=log.header.fps, source_fps=log.header.source_fps))
+    fates: list[Fate] = []
+    recent: dict[int, dict[Box, int]] = {}
+
+    def note(arrival: int, found: Sequence[FaceFate]) -> None:
+        places = recent.pop(arrival, {})
+        fates.extend(
+            (arrival, places[fate.assignment.sample.bbox], fate.person, fate.code)
+            for fate in found
+            if fate.assignment.sample.bbox in places
+        )
+
+    run.builder.watch = note
+    for frame in log.frames():
+        faces = frame.translation.samples
+        recent[frame.seq] = {sample.bbox: place for place, sample in reversed(list(enumerate(faces)))}
+        samples = run.understand(frame.translation)
+        try:
+            run.builder.add(frame.t_ns, samples, _encoder(frame, allowed))
+        except Exception as error:  # noqa: BLE001 - what broke the run breaks the replay too; the rest is still worth it
+            logger.warning("frame %d of %s left out: %s: %s", frame.seq, log.path, type(error).__name__, error)
+            run.builder.faults["unreadable_frame"] += 1
+    run.builder.faults.update(log.ending.faults)
+    result = run.finish(log.ending.reason or StopReason.INTERRUPTED)
+    return Replay(run, result, tuple(fates))
+
+
+def _encoder(frame: LoggedFrame, allowed: Allowed | None) -> Encoder:
+    samples, hidden = frame.translation.samples, any(frame.anonymous)
+
+    def encode(box: IntBox) -> bytes | None:
+        if hidden and is_spoilt(box, samples, frame.anonymous):
+            return None
+        if allowed is not None and not allowed((frame.seq, box)):
+            return None
+        return " ".join(str(number) for number in (frame.seq, *box)).encode()
+
+    return encode
+
+
+def crop_of(token: bytes) -> CropId:
+    """Which crop a token of a replay stands for."""
+    frame, x1, y1, x2, y2 = (int(part) for part in token.split())
+    return frame, (x1, y1, x2, y2)
+
+
+def crops_of(result: RunResult) -> frozenset[CropId]:
+    """All crops that a replay's result wants."""
+    images = [image.candidate.image for person in result.persons for image in person.images]
+    return frozenset(crop_of(token) for token in (*images, *(pair.candidate.image for pair in result.pair)))
+
+
+def with_pictures(result: RunResult, pictures: Mapping[CropId, bytes]) -> RunResult:
+    """A replay's result with pictures for tokens."""
+
+    def shown(image: ChosenImage) -> ChosenImage:
+        candidate = image.candidate
+        return replace(image, candidate=replace(candidate, image=pictures[crop_of(candidate.image)]))
+
+    def both(image: PairImage) -> PairImage:
+        candidate = image.candidate
+        return replace(image, candidate=replace(candidate, image=pictures[crop_of(candidate.image)]))
+
+    persons = tuple(
+        replace(
+            person,
+            anchors=tuple(shown(image) for image in person.anchors),
+            coverage_images=tuple(shown(image) for image in person.coverage_images),
+            challenge=tuple(shown(image) for image in person.challenge),
+        )
+        for person in result.persons
+    )
+    return replace(result, persons=persons, pair=tuple(both(image) for image in result.pair))
+
+
+def without(result: RunResult, gone: Sequence[int]) -> RunResult:
+    """The result without these person ids, which join the unpublished; the others move up."""
+    kept = [person for person in result.persons if person.person_id not in gone]
+    ids = {person.person_id: place for place, person in enumerate(kept)}
+    left = tuple(
+        UnpublishedPerson(LEFT_THE_LOG, p.frames_seen, p.track_score, p.first_t_ns, p.last_t_ns)
+        for p in result.persons
+        if p.person_id in gone
+    )
+    pairs = tuple(
+        replace(pair, person_ids=(ids[pair.person_ids[0]], ids[pair.person_ids[1]]))
+        for pair in result.pair
+        if set(pair.person_ids) <= set(ids)
+    )
+    persons = tuple(replace(person, person_id=ids[person.person_id]) for person in kept)
+    return replace(result, persons=persons, pair=pairs, unpublished=(*left, *result.unpublished))
+
+
+def _is_one_of(person: PersonSet, ghosts: Mapping[int, np.ndarray]) -> bool:
+    """True where the prototype, which is one of the person's embeddings, is a stand-in."""
+    known = ghosts.get(person.prototype.size)
+    return known is not None and float((known @ person.prototype).max()) >= SAME_VECTOR

@@ -1,0 +1,258 @@
+"""Reading a run log back. Whatever is wrong with the file is one `RunLogError`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from vpx_identity_builder.core.types import Box, FaceSample, IntBox, StopReason
+from vpx_identity_builder.errors import RunLogError
+from vpx_identity_builder.runlog.codec import Array, MalformedError, array_from, dumps, loads, plain, restored
+from vpx_identity_builder.runlog.rows import LoggedFrame, read_face, read_frame
+from vpx_identity_builder.runlog.schema import READABLE_VERSIONS, TABLES, Header, crc, open_log, translated
+
+_FACE_COLUMNS = "frame, face, signals, e_id, e_vis_face, e_vis_body, appearance, anonymous, crc"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is known of the end of a run; nothing before it.
+
+    `stands_for`: person number → the one that stands for it in the end. `ids`: such a number → published person id.
+    """
+
+    reason: StopReason | None = None
+    published: bool = False
+    stands_for: Mapping[int, int] = field(default_factory=dict)
+    ids: Mapping[int, int] = field(default_factory=dict)
+    faults: Mapping[str, int] = field(default_factory=dict)
+
+
+class RunLog:
+    """A log open for reading (and for `pruning`). Use it in a `with` block.
+
+    Raises `RunLogError` from everything: no log, unknown version, damage, a build that is writing it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.connection = open_log(path)
+        try:
+            self._check()
+            self.header = self._header()
+            self.ending = self._ending()
+        except BaseException:
+            self.connection.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.connection.close()
+
+    def frame_count(self) -> int:
+        """Frames in the log."""
+        return int(self._one("SELECT count(*) FROM frames"))
+
+    def anonymous_count(self) -> int:
+        """Faces that are stand-ins."""
+        return int(self._one("SELECT count(*) FROM faces WHERE anonymous"))
+
+    def frames(self) -> Iterator[LoggedFrame]:
+        """Every frame in order of arrival."""
+        with self._reading():
+            faces = self.connection.execute(f"SELECT {_FACE_COLUMNS} FROM faces ORDER BY frame, face")
+            pending = next(faces, None)
+            expected = 1
+            for row in self.connection.execute("SELECT seq, data, faces, crc FROM frames ORDER BY seq"):
+                if row[0] != expected:
+                    raise MalformedError(f"frame {expected} is missing")
+                mine = []
+                while pending is not None and pending[0] == row[0]:
+                    mine.append(pending)
+                    pending = next(faces, None)
+                yield read_frame(row, mine)
+                expected += 1
+            if pending is not None:
+                raise MalformedError("a face belongs to no frame")
+
+    def face(self, frame: int, face: int) -> FaceSample:
+        """One face."""
+        with self._reading():
+            row = self.connection.execute(
+                f"SELECT {_FACE_COLUMNS} FROM faces WHERE frame = ? AND face = ?", (frame, face)
+            ).fetchone()
+            return read_face(row)[0]
+
+    def stand_ins(self) -> dict[int, Array]:
+        """Embedding length → stand-ins `(n, length)`, unit rows."""
+        found: dict[int, list[Array]] = {}
+        with self._reading():
+            for (data,) in self.connection.execute("SELECT e_id FROM faces WHERE anonymous AND e_id IS NOT NULL"):
+                vector = array_from(data, None, "e_id")
+                found.setdefault(vector.size, []).append(vector)
+        return {size: np.stack(vectors) for size, vectors in found.items()}
+
+    def person_numbers(self) -> dict[tuple[int, int], int]:
+        """(frame, face) → the person number it was taken for, by the one that stands for it in the end."""
+        last = self.ending.stands_for
+        with self._reading():
+            rows = self.connection.execute("SELECT frame, face, person FROM fates").fetchall()
+            return {(frame, face): last.get(int(person), int(person)) for frame, face, person in rows}
+
+    def crop_keys(self) -> set[tuple[int, IntBox]]:
+        """Frame and box of every crop."""
+        with self._reading():
+            rows = self.connection.execute("SELECT frame, x1, y1, x2, y2 FROM crops").fetchall()
+            return {(frame, (x1, y1, x2, y2)) for frame, x1, y1, x2, y2 in rows}
+
+    def crop(self, frame: int, box: IntBox) -> bytes | None:
+        """An encoded crop; None where the log does not hold it."""
+        with self._reading():
+            row = self.connection.execute(
+                "SELECT image, crc FROM crops WHERE frame = ? AND x1 = ? AND y1 = ? AND x2 = ? AND y2 = ?",
+                (frame, *box),
+            ).fetchone()
+            if row is None:
+                return None
+            if not isinstance(row[0], bytes) or crc(frame, *box, row[0]) != row[1]:
+                raise MalformedError(f"a crop of frame {frame} is not what was written")
+            return row[0]
+
+    def times(self, frames: Collection[int]) -> dict[int, int]:
+        """Frame → its time in ns."""
+        with self._reading():
+            rows = self.connection.execute("SELECT seq, data FROM frames").fetchall()
+            return {seq: int(loads(data)["t_ns"]) for seq, data in rows if seq in frames}
+
+    def drop_unfinished(self) -> None:
+        """Take out the last frame where the run died before it looked at its faces: their crops were never cut."""
+        with self._reading():
+            self.connection.execute("BEGIN")
+            query = (
+                "SELECT seq FROM frames WHERE seq = (SELECT max(seq) FROM frames) AND faces > 0 "
+                "AND NOT EXISTS (SELECT 1 FROM fates WHERE frame = seq)"
+            )
+            for (seq,) in self.connection.execute(query).fetchall():
+                for table, column in (("faces", "frame"), ("crops", "frame"), ("frames", "seq")):
+                    self.connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (seq,))
+            self.connection.execute("COMMIT")
+
+    def complete(
+        self, fates: Iterable[tuple[int, int, int, str]], people: Mapping[str, Any], reason: StopReason
+    ) -> None:
+        """Write what a killed run could not: (frame, face, person number, code), the event `people`, and `end`."""
+        with translated(self.path):
+            self.connection.execute("BEGIN")
+            self.connection.executemany("INSERT OR REPLACE INTO fates VALUES (?, ?, ?, ?)", fates)
+            for kind, data in (("people", people), ("end", {"reason": reason})):
+                self.connection.execute("INSERT INTO events (kind, data) VALUES (?, ?)", (kind, dumps(plain(data))))
+            self.connection.execute("COMMIT")
+
+    def codes(self) -> dict[tuple[int, int], str]:
+        """(frame, face) → reason code while the video ran."""
+        with self._reading():
+            rows = self.connection.execute("SELECT frame, face, code FROM fates").fetchall()
+            return {(frame, face): code.decode("utf-8", "replace") for frame, face, code in rows}
+
+    def boxes(self) -> dict[tuple[int, int], tuple[int, Box]]:
+        """(frame, face) → its time in ns and its face box."""
+        with self._reading():
+            rows = self.connection.execute("SELECT frame, face, signals FROM faces").fetchall()
+            said = {(frame, face): loads(signals) for frame, face, signals in rows}
+            return {key: (int(face["t_ns"]), tuple(face["bbox"])) for key, face in said.items()}
+
+    def outcome(self) -> Any | None:
+        """The JSON value of the recorded result, None where there is none."""
+        with self._reading():
+            row = self.connection.execute("SELECT data, crc FROM outcome").fetchone()
+            if row is None:
+                return None
+            if not isinstance(row[0], bytes) or crc(row[0].decode("utf-8", "replace")) != row[1]:
+                raise MalformedError("the recorded result is not what was written")
+            return loads(row[0])
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        with translated(self.path):
+            try:
+                yield
+            except RunLogError:
+                raise
+            except (ValueError, LookupError, AttributeError, TypeError, OverflowError, RecursionError) as error:
+                raise RunLogError(self.path, f"it is damaged: {error}") from error
+
+    def _one(self, query: str) -> Any:
+        with self._reading():
+            return self.connection.execute(query).fetchone()[0]
+
+    def _check(self) -> None:
+        with self._reading():
+            names = self.connection.execute("SELECT name FROM sqlite_master").fetchall()
+            found = {name.decode("utf-8", "replace") for (name,) in names}
+            if not found:
+                raise RunLogError(self.path, "it is empty: the run died before it wrote anything", empty=True)
+            missing = sorted(set(TABLES) - found)
+            if missing:
+                raise RunLogError(self.path, f"it is no run log: it has no table {missing[0]}")
+            answer = self.connection.execute("PRAGMA quick_check(1)").fetchone()
+            if answer != (b"ok",):
+                raise MalformedError("SQLite finds its pages in disorder")
+
+    def _header(self) -> Header:
+        with self._reading():
+            rows = {key.decode(): loads(value) for key, value in self.connection.execute("SELECT key, value FROM meta")}
+            version = rows.pop("schema_version", None)
+            if version not in READABLE_VERSIONS:
+                known = ", ".join(str(number) for number in READABLE_VERSIONS)
+                raise RunLogError(self.path, f"its schema version is {version!r}; this program reads {known}")
+            return restored(Header, rows)
+
+    def _ending(self) -> Ending:
+        """The events, put together."""
+        reason: StopReason | None = None
+        published, faults = False, Counter[str]()
+        names: dict[str, dict[int, int]] = {}
+        with self._reading():
+            for kind, data in self.connection.execute("SELECT kind, data FROM events ORDER BY seq"):
+                said = loads(data)
+                if kind == b"fault":
+                    faults[str(said["name"])] += int(said["count"])
+                elif kind == b"end":
+                    reason = restored(_End, said).reason
+                elif kind == b"people":
+                    names = {
+                        key: {int(number): int(other) for number, other in said[key].items()}
+                        for key in ("stands_for", "ids")
+                    }
+                elif kind == b"published":
+                    published = True
+        return Ending(reason, published, **names, faults=dict(faults))
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    reason: StopReason
+
+
+def content_of(path: Path) -> str | None:
+    """The content hash that a log says it is of; None where there is no log, or none that can be read."""
+    if not path.is_file() or path.is_symlink():
+        return None
+    try:
+        with closing(RunLog(path)) as log:
+            return log.header.content_sha256
+    except RunLogError:
+        return None

@@ -1,0 +1,79 @@
+"""One frame's translation as rows of the log, and back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from vpx_identity_builder.core.types import FaceSample
+from vpx_identity_builder.observations import Translation
+from vpx_identity_builder.runlog.codec import (
+    Array,
+    MalformedError,
+    array_bytes,
+    array_from,
+    dumps,
+    loads,
+    plain,
+    restored,
+)
+from vpx_identity_builder.runlog.schema import ARRAYS, crc
+
+FaceRow = tuple[int, int, str, bytes | None, bytes | None, bytes | None, bytes | None, int, int]
+"""As the columns of `faces`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoggedFrame:
+    """One frame as it was given to the run. `anonymous`: for each face, whether it is a stand-in."""
+
+    seq: int
+    t_ns: int
+    translation: Translation
+    anonymous: tuple[bool, ...] = ()
+
+
+def frame_row(seq: int, t_ns: int, translation: Translation) -> tuple[int, str, int, int]:
+    """As the columns of `frames`."""
+    data = dumps({"t_ns": t_ns, **plain(translation, without=("samples",))})
+    count = len(translation.samples)
+    return seq, data, count, crc(seq, data, count)
+
+
+def face_row(frame: int, face: int, sample: FaceSample, anonymous: bool = False) -> FaceRow:
+    """As the columns of `faces`."""
+    shape = None if sample.appearance is None else list(sample.appearance.shape)
+    signals = dumps({**plain(sample, without=ARRAYS), "appearance_shape": shape})
+    e_id, vis_face, vis_body, appearance = (array_bytes(getattr(sample, name)) for name in ARRAYS)
+    check = crc(frame, face, signals, e_id, vis_face, vis_body, appearance, int(anonymous))
+    return frame, face, signals, e_id, vis_face, vis_body, appearance, int(anonymous), check
+
+
+def read_face(row: Sequence[Any]) -> tuple[FaceSample, bool]:
+    """The sample of a row of `faces`, and whether it is a stand-in. Raises `MalformedError`."""
+    frame, face, signals, *arrays, anonymous, check = row
+    if crc(frame, face, signals.decode("utf-8", "replace"), *arrays, anonymous) != check:
+        raise MalformedError(f"face {face} of frame {frame} is not what was written")
+    said = loads(signals)
+    shape = said.pop("appearance_shape", None) if isinstance(said, dict) else None
+    values: dict[str, Array | None] = {
+        name: None if data is None else array_from(data, shape if name == "appearance" else None, name)
+        for name, data in zip(ARRAYS, arrays, strict=True)
+    }
+    return restored(FaceSample, said, **values), bool(anonymous)
+
+
+def read_frame(row: Sequence[Any], faces: Sequence[Sequence[Any]]) -> LoggedFrame:
+    """The frame of a row of `frames` and its rows of `faces`. Raises `MalformedError`."""
+    seq, data, count, check = row
+    if crc(seq, data.decode("utf-8", "replace"), count) != check or [face[1] for face in faces] != list(range(count)):
+        raise MalformedError(f"frame {seq} is not what was written")
+    said = loads(data)
+    translation = restored(Translation, said, samples=())
+    t_ns = said.get("t_ns")
+    if not isinstance(t_ns, int) or isinstance(t_ns, bool):
+        raise MalformedError(f"frame {seq} has no time")
+    read = [read_face(face) for face in faces]
+    samples = tuple(sample for sample, _ in read)
+    return LoggedFrame(seq, t_ns, replace(translation, samples=samples), tuple(flag for _, flag in read))

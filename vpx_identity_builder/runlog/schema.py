@@ -1,0 +1,162 @@
+"""The schema of the run log, version 1, and how its file is opened.
+
+One SQLite file in WAL mode, for its owner only (0600). While a run writes it, it holds an exclusive lock.
+
+`crc` is the CRC-32 of the row's other columns. Times in ns, boxes `x1, y1, x2, y2` in source pixels.
+
+* `meta` (key, value): `schema_version` and the fields of `Header`; values are JSON.
+* `frames` (seq, data, faces, crc): `seq` 1, 2, 3, … in order of arrival; `data` is JSON, `t_ns` and what
+  `observations.Translation` says beside the faces; `faces` is the number of rows in `faces`.
+* `faces` (frame, face, signals, e_id, e_vis_face, e_vis_body, appearance, anonymous, crc): `frame` is `frames.seq`,
+  `face` the place in it. `signals` is JSON, every field of `FaceSample` that is no array, and `appearance_shape`. The
+  arrays are little-endian float32 or NULL. `anonymous` 1: somebody who is not published; `e_id` is a stand-in, the
+  other arrays are gone.
+* `fates` (frame, face, person, code): the person number a face was taken for while the video ran; its reason code.
+* `crops` (id, frame, x1, y1, x2, y2, image, crc): an encoded crop and its box.
+* `events` (seq, kind, data): `fault` {name, count}. Once the run ended: `people` {stands_for: {number: the number that
+  stands for it in the end}, ids: {such a number: published person id}}, `end` {reason}. Once published: `published` {}.
+* `outcome` (id, data, crc): JSON of the result without pictures, where people left the log; at most one row.
+
+Who erases a person deletes: `faces` with `ids[stands_for[fates.person]]` of that person (or makes stand-ins of them),
+the `crops` of those frames that show them, and `outcome`; then `secure_delete` and VACUUM.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from vpx_identity_builder.errors import RunLogError
+
+LOG_NAME = "run.sqlite"
+NEXT_NAME = "run-next.sqlite"
+"""The log of a run for whose video there is one already; takes its place when the run has published."""
+SCHEMA_VERSION = 1
+READABLE_VERSIONS = (1,)
+SIDECARS = ("-wal", "-shm", "-journal")
+ARRAYS = ("e_id", "e_vis_face", "e_vis_body", "appearance")
+TABLES = ("meta", "frames", "faces", "fates", "crops", "events", "outcome")
+
+_CREATE = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE frames (seq INTEGER PRIMARY KEY, data TEXT NOT NULL, faces INTEGER NOT NULL, crc INTEGER NOT NULL);
+CREATE TABLE faces (
+    frame INTEGER NOT NULL, face INTEGER NOT NULL, signals TEXT NOT NULL,
+    e_id BLOB, e_vis_face BLOB, e_vis_body BLOB, appearance BLOB,
+    anonymous INTEGER NOT NULL DEFAULT 0, crc INTEGER NOT NULL, PRIMARY KEY (frame, face)
+);
+CREATE TABLE fates (
+    frame INTEGER NOT NULL, face INTEGER NOT NULL, person INTEGER NOT NULL, code TEXT NOT NULL,
+    PRIMARY KEY (frame, face)
+) WITHOUT ROWID;
+CREATE TABLE crops (
+    id INTEGER PRIMARY KEY, frame INTEGER NOT NULL, x1 INTEGER NOT NULL, y1 INTEGER NOT NULL, x2 INTEGER NOT NULL,
+    y2 INTEGER NOT NULL, image BLOB NOT NULL, crc INTEGER NOT NULL, UNIQUE (frame, x1, y1, x2, y2)
+);
+CREATE TABLE events (seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, data TEXT NOT NULL);
+CREATE TABLE outcome (id INTEGER PRIMARY KEY, data TEXT NOT NULL, crc INTEGER NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a log says of its run. `settings`: key → value of every setting in effect.
+
+    `source_path` is relative to the log's folder and known only where the source lies near it.
+    """
+
+    app_version: str
+    created_at: str
+    video_id: str
+    content_sha256: str
+    first_frame: str
+    settings: Mapping[str, str | int | float | bool | None]
+    source_name: str | None = None
+    source_path: str | None = None
+    fps: float | None = None
+    source_fps: float | None = None
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system raise into a `RunLogError` that names the log."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise RunLogError(path, _operational(str(error)), busy="locked" in str(error)) from error
+    except sqlite3.Error as error:
+        raise RunLogError(path, f"it is damaged ({error})") from error
+    except OSError as error:
+        raise RunLogError(path, error.strerror or type(error).__name__) from error
+
+
+def _operational(text: str) -> str:
+    if "locked" in text:
+        return "a build is writing it at this moment"
+    return "it is damaged (a table or column is missing)" if "no such" in text else text
+
+
+def create(path: Path) -> sqlite3.Connection:
+    """A new, empty log, open for writing. Raises `RunLogError`, also where a file of that name exists."""
+    with translated(path):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        os.close(os.open(path, flags, 0o600))
+        connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        _prepare(connection)
+        connection.executescript(f"BEGIN; {_CREATE} COMMIT;")
+    return connection
+
+
+def open_log(path: Path) -> sqlite3.Connection:
+    """An existing log, for reading and writing by this process alone; what a dead process left is taken in.
+
+    Raises `RunLogError` for what is no log, is of an unknown version, damaged, or being written by another process.
+    """
+    if path.is_symlink() or not path.is_file():
+        raise RunLogError(path, "there is no run log")
+    with translated(path), contextlib.ExitStack() as undo:
+        uri = f"{path.absolute().as_uri()}?mode=rw"
+        connection = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
+        undo.callback(connection.close)
+        connection.execute("PRAGMA trusted_schema=OFF")
+        connection.text_factory = bytes
+        _prepare(connection)
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("COMMIT")
+        undo.pop_all()
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """One process at a time, crash-safe; what is deleted is overwritten."""
+    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+    connection.execute("PRAGMA secure_delete=ON")
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def crc(*parts: bytes | str | int | None) -> int:
+    """CRC-32 of a row's columns, told apart by kind and length."""
+    value = 0
+    for part in parts:
+        data = part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogatepass")
+        mark = "n" if part is None else "b" if isinstance(part, bytes) else "t"
+        value = zlib.crc32(data, zlib.crc32(f"{mark}{len(data)}:".encode(), value))
+    return value
+
+
+def remove(path: Path) -> None:
+    """Remove a log with what SQLite keeps beside it. Raises `RunLogError`."""
+    with translated(path):
+        for name in (path, *sidecars(path)):
+            name.unlink(missing_ok=True)
+
+
+def sidecars(path: Path) -> Iterable[Path]:
+    """Files that SQLite may keep beside the log."""
+    return (path.with_name(path.name + suffix) for suffix in SIDECARS)
