@@ -98,7 +98,11 @@ def settings_for(log: RunLog, changes: Mapping[str, object]) -> Settings:
 
 
 def _objection(key: str, was: object, wanted: object) -> str | None:
-    if key in BEFORE_THE_LOG or specs()[key].group == "highlights" or (key in PITCH_KEYS and "reversed" in (was, wanted)):
+    if (
+        key in BEFORE_THE_LOG
+        or specs()[key].group == "highlights"
+        or (key in PITCH_KEYS and "reversed" in (was, wanted))
+    ):
         return "acts before the run log is written"
     return "says where or how a build writes, a rebuild stays in its folder" if key in ELSEWHERE else None
 
