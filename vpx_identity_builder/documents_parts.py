@@ -145,6 +145,7 @@ def measures_of(candidate: Candidate) -> schema.Measures:
         eye_open=number(expression.eye_open),
         smile=number(expression.smile),
         happy=number(expression.happy_probability),
+        gaze_deg=number(expression.gaze_deg),
     )
 
 

@@ -150,6 +150,7 @@ def _sample(
             eye_open=first_known("eye_open", said),
             smile=first_known("smile", said),
             happy_probability=first_known("happy", said),
+            gaze_deg=first_known("gaze", said),
         ),
         occlusion_ratio=_occlusion(said, whole),
         e_id=face_id_embedding(face, work.faults),

@@ -48,12 +48,12 @@ def head_pose(data: Any, size: tuple[int, int], detected: int) -> list[FaceValue
 
 
 def expression(data: Any, size: tuple[int, int], _: int) -> list[FaceValues]:
-    """face.expression: opening ratios where given, em_happy as a stand-in for the smile. Always by box."""
+    """face.expression: openings and gaze where given, em_happy as a stand-in for the smile. Always by box."""
 
     def read(item: Any) -> dict[str, float | None]:
         signals = get(item, "signals")
         values = {name: share(get(signals, key)) for name, key in RATIOS.items()}
-        return {**values, "happy": share(get(signals, "em_happy"))}
+        return {**values, "happy": share(get(signals, "em_happy")), "gaze": angle(get(signals, "gaze_deg"))}
 
     return _entries(get(data, "faces"), size, -1, read)
 
@@ -149,6 +149,7 @@ PRECEDENCE: Mapping[str, tuple[str, ...]] = {
     "eye_open": ("face.expression", "face.au"),
     "smile": ("face.expression", "face.au"),
     "happy": ("face.expression",),
+    "gaze": ("face.expression",),
     "brightness": ("pixels", "face.quality", "face.lighting"),
     "clipped": ("pixels", "face.quality"),
     "e_vis_face": ("vision.embed", "face.embed"),

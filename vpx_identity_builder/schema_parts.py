@@ -164,6 +164,7 @@ class Measures(Document):
     eye_open: float | None
     smile: float | None
     happy: float | None = None
+    gaze_deg: float | None = None
 
 
 class Cues(Document):

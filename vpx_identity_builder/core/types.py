@@ -46,12 +46,16 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class ExpressionSignals:
-    """Openings and smile in 0..1 (§5), None = unknown; `happy_probability` stands in for a missing smile only."""
+    """Openings and smile in 0..1 (§5), None = unknown; `happy_probability` stands in for a missing smile only.
+
+    `gaze_deg`: where the eyes look, sideways against the head, > 0 towards the image's right.
+    """
 
     mouth_open: float | None = None
     eye_open: float | None = None
     smile: float | None = None
     happy_probability: float | None = None
+    gaze_deg: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

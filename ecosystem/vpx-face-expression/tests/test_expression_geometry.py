@@ -122,3 +122,21 @@ def test_inside_needs_every_point_within_the_picture() -> None:
     assert geometry.inside(np.array([[0.0, 0.0], [99.0, 49.0]]), 100, 50)
     assert not geometry.inside(np.array([[0.0, 0.0], [100.0, 49.0]]), 100, 50)
     assert not geometry.inside(np.array([[np.nan, 0.0]]), 100, 50)
+
+
+@pytest.mark.parametrize("angle", [0.0, 20.0, -35.0])
+def test_the_iris_shift_is_in_eye_widths_along_the_eye(angle: float) -> None:
+    contour, iris = _contour(width=20.0), np.array([[13.0, 1.0]])
+    turned = _turned(np.concatenate([contour, iris]), angle, 1.7, 5.0, -3.0)
+    assert geometry.iris_shift(turned[:16], turned[16]) == pytest.approx(3.0 / 20.0)
+
+
+def test_an_iris_to_the_right_stays_to_the_right_when_the_outline_runs_backwards() -> None:
+    contour = _contour(width=20.0) * [-1, 1] + [20, 0]
+    assert geometry.iris_shift(contour, np.array([13.0, 0.0])) == pytest.approx(3.0 / 20.0)
+
+
+@pytest.mark.parametrize("contour", [np.zeros((16, 2)), np.full((16, 2), np.nan), np.zeros((15, 2))])
+def test_degenerate_eyes_have_no_iris_shift(contour: np.ndarray) -> None:
+    assert geometry.iris_shift(contour, np.zeros(2)) is None
+    assert geometry.iris_shift(_contour(), np.array([np.nan, 0.0])) is None

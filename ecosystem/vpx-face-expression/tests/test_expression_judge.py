@@ -16,7 +16,7 @@ from vpx.face_expression.calibration import (
     Scale,
 )
 from vpx.face_expression.geometry import MouthMeasures
-from vpx.face_expression.judge import expression_signals, eye_ratio, intensity, mouth_opening, readable_eyes
+from vpx.face_expression.judge import expression_signals, eye_ratio, gaze_deg, intensity, mouth_opening, readable_eyes
 
 SCALES = [SMILE, MOUTH_OPEN, EYE_OPEN, EYE_OPEN_SMILING]
 RAW = st.floats(-1, 2)
@@ -102,3 +102,23 @@ def test_intensity_is_the_larger_of_smile_and_mouth() -> None:
     assert intensity({"smile_intensity": 0.2, "mouth_open_ratio": 0.7, "eye_open_ratio": 0.9}) == 0.7
     assert intensity({"smile_intensity": 0.2}) == 0.2
     assert intensity({"eye_open_ratio": 0.1}) is None
+
+
+def test_gaze_is_the_eyes_turn_against_the_head() -> None:
+    assert gaze_deg(0.0, 0.0) == 0.0
+    assert gaze_deg(0.2, 0.2) == pytest.approx(30.0)
+    assert gaze_deg(0.05, -0.05) == 0.0
+    assert gaze_deg(-9.0, -9.0) == pytest.approx(-90.0)
+
+
+@pytest.mark.parametrize(
+    ("gaps", "shifts", "known"),
+    [
+        ({"left": 0.3, "right": 0.3}, {"left": 0.1, "right": 0.1}, True),
+        ({"left": 0.02, "right": 0.02}, {"left": 0.1, "right": 0.1}, False),
+        ({"left": 0.3}, {"left": 0.1}, False),
+        ({}, {}, False),
+    ],
+)
+def test_gaze_needs_two_open_eyes(gaps: dict, shifts: dict, known: bool) -> None:
+    assert ("gaze_deg" in expression_signals(None, gaps, shifts)) == known

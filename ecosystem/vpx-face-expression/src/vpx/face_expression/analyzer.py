@@ -166,17 +166,21 @@ class ExpressionAnalyzer(Module):
     def _measure(self, frame: Frame, mesh: Mesh) -> dict[str, float]:
         lips = mesh[[*geometry.MOUTH_CORNERS, *geometry.INNER_LIPS]]
         mouth = geometry.mouth_measures(mesh) if geometry.inside(lips, frame.width, frame.height) else None
-        return expression_signals(mouth, self._eye_gaps(frame, mesh))
+        gaps, shifts = self._eye_measures(frame, mesh)
+        return expression_signals(mouth, gaps, shifts)
 
-    def _eye_gaps(self, frame: Frame, mesh: Mesh) -> dict[str, float]:
-        if self._eyes is None:
-            return {}
+    def _eye_measures(self, frame: Frame, mesh: Mesh) -> tuple[dict[str, float], dict[str, float]]:
+        """Lid gap and iris shift of each eye that can be read, by image side."""
         gaps: dict[str, float] = {}
-        sides = (("left", geometry.EYE_LEFT), ("right", geometry.EYE_RIGHT))
-        for (side, corners), readable in zip(sides, readable_eyes(geometry.eye_widths(mesh)), strict=True):
+        shifts: dict[str, float] = {}
+        if self._eyes is None:
+            return gaps, shifts
+        sides = (("left", geometry.EYE_LEFT, 1.0), ("right", geometry.EYE_RIGHT, -1.0))
+        for (side, corners, sign), readable in zip(sides, readable_eyes(geometry.eye_widths(mesh)), strict=True):
             if not readable or not geometry.inside(mesh[list(corners)], frame.width, frame.height):
                 continue
-            gap = geometry.lid_gap(self._eyes.run(frame.data, mesh, image_left=side == "left"))
-            if gap is not None:
-                gaps[side] = gap
-        return gaps
+            eye = self._eyes.run(frame.data, mesh, image_left=side == "left")
+            gap, shift = geometry.lid_gap(eye.contour), geometry.iris_shift(eye.contour, eye.iris)
+            if gap is not None and shift is not None:
+                gaps[side], shifts[side] = gap, sign * shift
+        return gaps, shifts

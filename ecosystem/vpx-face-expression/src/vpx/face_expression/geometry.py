@@ -94,6 +94,17 @@ def lid_gap(contour: npt.NDArray[np.floating]) -> float | None:
     return float(abs(height[_LOWER_LID].mean() - height[_UPPER_LID].mean())) / width
 
 
+def iris_shift(contour: npt.NDArray[np.floating], iris: npt.NDArray[np.floating]) -> float | None:
+    """How far the iris centre (2,) lies to the right of the middle between the eye's corners, in eye widths."""
+    points, centre = np.asarray(contour, np.float64), np.asarray(iris, np.float64)
+    if points.shape != (CONTOUR_POINTS, 2) or not np.isfinite(points).all() or not np.isfinite(centre).all():
+        return None
+    start, end = points[_CORNERS[0]], points[_CORNERS[1]]
+    axis = (end - start) * (1.0 if end[0] >= start[0] else -1.0)
+    squared = float(axis @ axis)
+    return None if squared < 1e-12 else float((centre - (start + end) / 2) @ axis) / squared
+
+
 def inside(points: npt.NDArray[np.floating], width: int, height: int) -> bool:
     """Are all (n, 2+) points finite and within the picture?"""
     plane = points[:, :2]

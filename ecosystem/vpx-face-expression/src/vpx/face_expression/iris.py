@@ -1,6 +1,8 @@
-"""The eye-contour model: a 64-pixel picture of one eye in, the outline of its lids out. The only inference here."""
+"""The eye model: a 64-pixel picture of one eye in, outline of the lids and iris out. The only inference here."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -12,7 +14,14 @@ from vpx.sdk.weights import load_weights
 
 WEIGHTS_KEY = "iris_landmark.tflite"
 INPUT_PX = 64
-_CONTOUR_VALUES = 213
+_CONTOUR_VALUES, _IRIS_VALUES = 213, 15
+
+
+class Eye(NamedTuple):
+    """One eye in pixels of its picture: lid outline (16, 2) and iris centre (2,)."""
+
+    contour: npt.NDArray[np.float64]
+    iris: npt.NDArray[np.float64]
 
 
 class EyeContour:
@@ -24,12 +33,11 @@ class EyeContour:
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
         outputs = self._interpreter.get_output_details()
-        self._contour = next(o["index"] for o in outputs if int(np.prod(o["shape"])) == _CONTOUR_VALUES)
+        places = {int(np.prod(o["shape"])): o["index"] for o in outputs}
+        self._contour, self._iris = places[_CONTOUR_VALUES], places[_IRIS_VALUES]
 
-    def run(
-        self, frame_bgr: npt.NDArray[np.uint8], mesh: npt.NDArray[np.floating], image_left: bool
-    ) -> npt.NDArray[np.float64]:
-        """(16, 2) lid outline in pixels of the eye's picture; the eye on the image's right is shown mirrored.
+    def run(self, frame_bgr: npt.NDArray[np.uint8], mesh: npt.NDArray[np.floating], image_left: bool) -> Eye:
+        """One eye of a face; the eye on the image's right is shown mirrored.
 
         Errors: ValueError where the mesh gives the eye no extent.
         """
@@ -42,4 +50,5 @@ class EyeContour:
         self._interpreter.set_tensor(self._input, batch)
         self._interpreter.invoke()
         points = self._interpreter.get_tensor(self._contour).reshape(-1, 3)[:CONTOUR_POINTS, :2]
-        return np.asarray(points, np.float64)
+        iris = self._interpreter.get_tensor(self._iris).reshape(-1, 3)[0, :2]
+        return Eye(np.asarray(points, np.float64), np.asarray(iris, np.float64))

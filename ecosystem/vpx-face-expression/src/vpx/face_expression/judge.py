@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from vpx.face_expression.calibration import (
     CUT,
     EYE_OPEN,
     EYE_OPEN_SMILING,
+    EYEBALL_RADIUS,
     EYES_ALIKE,
     MAX_EYE_ASYMMETRY,
     MOUTH_OPEN,
@@ -42,8 +45,22 @@ def eye_ratio(gaps: list[float], smiling: bool = False) -> float | None:
     return scale.ratio(sum(gaps) / len(gaps))
 
 
-def expression_signals(mouth: MouthMeasures | None, eye_gaps: dict[str, float]) -> dict[str, float]:
-    """Signals of one face; `eye_gaps` maps `left` / `right` (image sides) to the lid gap of each eye that was read."""
+def gaze_deg(left_shift: float, right_shift: float) -> float:
+    """Where both eyes look, sideways against the head, > 0 towards the image's right, from the two iris shifts there.
+
+    Their mean: eyes that look at something near are turned towards each other.
+    """
+    shift = (left_shift + right_shift) / 2
+    return math.degrees(math.asin(min(1.0, max(-1.0, shift / EYEBALL_RADIUS))))
+
+
+def expression_signals(
+    mouth: MouthMeasures | None, eye_gaps: dict[str, float], iris_shifts: dict[str, float] | None = None
+) -> dict[str, float]:
+    """Signals of one face; `eye_gaps` maps `left` / `right` (image sides) to the lid gap of each eye that was read.
+
+    `iris_shifts` does so with the iris' shift towards the image's right; a gaze needs both, and open eyes.
+    """
     signals: dict[str, float] = {}
     if mouth is not None:
         opening = mouth_opening(mouth)
@@ -56,6 +73,9 @@ def expression_signals(mouth: MouthMeasures | None, eye_gaps: dict[str, float]) 
     eyes = eye_ratio(list(eye_gaps.values()), smiling)
     if eyes is not None:
         signals["eye_open_ratio"] = eyes
+    shifts = iris_shifts or {}
+    if eyes is not None and eyes >= CUT and len(shifts) == 2:
+        signals["gaze_deg"] = gaze_deg(shifts["left"], shifts["right"])
     for side, gap in eye_gaps.items():
         signals[f"eye_open_raw_{side}"] = gap
     return signals

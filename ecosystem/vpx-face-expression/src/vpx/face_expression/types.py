@@ -11,9 +11,9 @@ from vpx.face_detect import FaceObservation
 class FaceExpression(FaceObservation):
     """A copy of a face of face.detect (without its embedding) with what its expression shows.
 
-    `signals` additionally holds `mouth_open_ratio`, `eye_open_ratio` and `smile_intensity` (0..1, cut point 0.3 each)
-    and the raw measures behind them; what could not be measured is left out. `expression` is the intensity 0..1, the
-    larger of smile and mouth opening; None where neither is known.
+    `signals` additionally holds `mouth_open_ratio`, `eye_open_ratio` and `smile_intensity` (0..1, cut point 0.3 each),
+    `gaze_deg` (sideways against the head) and the raw measures behind them; what could not be measured is left out.
+    `expression` is the intensity 0..1, the larger of smile and mouth opening; None where neither is known.
     """
 
     expression: float | None = None
