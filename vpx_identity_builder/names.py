@@ -40,6 +40,11 @@ def video_id_from_stem(stem: str) -> str:
     return name
 
 
+def printable(text: str) -> str:
+    """`text` for people and documents: what cannot be seen or is no character becomes `\\x1b` or `\\udcff`."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
 def contained(root: Path, *parts: str) -> Path:
     """`root/parts`, checked to lie inside `root` even through links. Raises `FolderNameError`."""
     path = root.joinpath(*parts)

@@ -17,7 +17,7 @@ from .errors import InputError
 from .export.builtin import own_files
 from .export.bundle import Bundle
 from .export.folder import publish, published_stop_reason, target_folder
-from .names import content_hash, frame_hash, unnamed_video_id, video_id_from_stem
+from .names import content_hash, frame_hash, printable, unnamed_video_id, video_id_from_stem
 from .runlog.reader import content_of
 from .runlog.schema import LOG_NAME
 from .settings import Settings
@@ -127,7 +127,7 @@ class Place:
             video_id=video_id,
             app_version=app_version(),
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            source_name=None if self.source.path is None else self.source.path.name,
+            source_name=None if self.source.path is None else printable(self.source.path.name),
             content_sha256=self.content_sha256(),
             fps=self.source.fps,
             source_fps=self.source.source_fps,

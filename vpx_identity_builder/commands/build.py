@@ -30,6 +30,7 @@ from vpx_identity_builder.core.types import PersonSet, RunResult
 from vpx_identity_builder.errors import SettingProblem, SettingsError
 from vpx_identity_builder.export.folder import check_writable
 from vpx_identity_builder.module import IdentityBuilder
+from vpx_identity_builder.names import printable
 from vpx_identity_builder.settings import resolve
 from vpx_identity_builder.windows import read_windows, total_seconds
 
@@ -127,7 +128,7 @@ def build_one(source: Path, asked: Request) -> Outcome:
         code = INTERRUPTED
     except Exception as error:  # noqa: BLE001 - one input's failure, whatever it is, must not cost the other inputs
         text = explain(error)
-        say(text if str(source) in text else f"{source}: {text}")
+        say(text if str(source) in text else f"{_shown(source)}: {text}")
         code = exit_code(error)
     seconds = time.perf_counter() - start
     if module is None:
@@ -154,14 +155,14 @@ def _run(module: IdentityBuilder, source: Path, asked: Request) -> int:
             ended = runner.run(source, fps=asked.fps, max_frames=asked.max_frames)
     module.finish()
     for fault in module.hook_faults:
-        say(f"{source}: {fault}")
+        say(f"{_shown(source)}: {fault}")
     for text in ended.cleanup_errors:
-        say(f"{source}: {text}")
+        say(f"{_shown(source)}: {text}")
     if ended.stop_reason == "interrupted":
         _say_interrupted(source, module)
         return INTERRUPTED
     if module.result is None:
-        say(f"{source}: no frame could be read")
+        say(f"{_shown(source)}: no frame could be read")
         return UNREADABLE
     return INTERNAL if ended.cleanup_errors else 0
 
@@ -172,7 +173,11 @@ def _say_interrupted(source: Path, module: IdentityBuilder | None) -> None:
         said = (
             "the finished set of an earlier run is kept" if module.kept_earlier else "what was seen so far is published"
         )
-    say(f"{source}: interrupted; {said}")
+    say(f"{_shown(source)}: interrupted; {said}")
+
+
+def _shown(source: Path) -> str:
+    return printable(str(source))
 
 
 def _require_runner() -> None:
@@ -194,7 +199,7 @@ def _progress(source: Path, asked: Request) -> Iterator[OnFrame]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         total = _expected_frames(source, asked) if console.is_terminal else None
-        task = progress.add_task(source.name, total=total)
+        task = progress.add_task(escape(printable(source.name)), total=total)
 
         def on_frame(_frame: object, _observations: object) -> None:
             progress.advance(task)
@@ -220,13 +225,13 @@ def _show(outcomes: Sequence[Outcome]) -> None:
         if outcome.result is not None:
             console.print(_table(outcome, outcome.result))
             if not outcome.result.persons:
-                say(f"{outcome.source}: no person found; result.json says why")
+                say(f"{_shown(outcome.source)}: no person found; result.json says why")
         if outcome.folder is not None:
             console.print(str(outcome.folder), soft_wrap=True, markup=False, highlight=False)
 
 
 def _table(outcome: Outcome, result: RunResult) -> Table:
-    table = Table(title=escape(outcome.source.name), title_justify="left", box=None, pad_edge=False)
+    table = Table(title=escape(printable(outcome.source.name)), title_justify="left", box=None, pad_edge=False)
     for name in ("person", "track score", "anchors", "yaw", "pitch", "expr", "challenge"):
         table.add_column(name, justify="right")
     table.add_column("stop", overflow="fold")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import typer
 
 from vpx_identity_builder.errors import FolderNameError, InputError, RunLogError, SettingsError
+from vpx_identity_builder.names import printable
 
 INTERNAL = 1
 USAGE = 2
@@ -62,13 +63,13 @@ def explain(error: Exception) -> str:
 
 
 def say(text: str) -> None:
-    """One error message on stderr."""
-    typer.echo(f"error: {text}", err=True)
+    """One error message on stderr; whatever a file is called, it cannot steer the terminal."""
+    typer.echo("error: " + "\n".join(printable(line) for line in text.split("\n")), err=True)
 
 
 def note(text: str) -> None:
     """One remark on stderr."""
-    typer.echo(f"note: {text}", err=True)
+    typer.echo(f"note: {printable(text)}", err=True)
 
 
 def combined(codes: Sequence[int]) -> int:

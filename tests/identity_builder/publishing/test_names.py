@@ -16,6 +16,7 @@ from vpx_identity_builder.names import (
     contained,
     content_hash,
     frame_hash,
+    printable,
     safe_video_id,
     unnamed_video_id,
     video_id_from_stem,
@@ -118,3 +119,15 @@ def test_a_nameless_video_is_named_by_its_first_frame() -> None:
     content = frame_hash(b"pixels", 5)
     assert content != frame_hash(b"pixels", 6)
     assert unnamed_video_id(content) == f"video-{content[:12]}"
+
+
+@given(st.text(st.characters()))
+def test_what_is_shown_is_one_line_that_any_terminal_takes(text: str) -> None:
+    shown = printable(text)
+    assert shown.isprintable()
+    assert shown.encode().decode() == shown
+
+
+def test_ordinary_names_are_shown_as_they_are() -> None:
+    assert printable("탑승 ride_1.mp4") == "탑승 ride_1.mp4"
+    assert printable("a\x1b[2Jb\n\udcff") == "a\\x1b[2Jb\\n\\udcff"

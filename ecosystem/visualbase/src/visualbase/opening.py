@@ -20,4 +20,7 @@ def source_for(
 def is_images(path: str | os.PathLike[str]) -> bool:
     """Say whether a path is read as images: a folder, or a file with an image's suffix."""
     as_path = Path(path)
-    return as_path.is_dir() or (is_image_path(as_path) and as_path.is_file())
+    try:
+        return as_path.is_dir() or (is_image_path(as_path) and as_path.is_file())
+    except OSError:  # a name that the system refuses; reading it as a video says so
+        return False

@@ -41,8 +41,13 @@ def guarded() -> Iterator[None]:
         _fail(error, f"internal error: {describe(error)} (VPX_DEBUG=1 shows where)", EXIT_INTERNAL)
 
 
+def _printable(text: str) -> str:
+    """Whatever a file is called, it cannot steer the terminal or break the line."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
 def _fail(error: BaseException, text: str, exit_code: int) -> None:
-    typer.echo(f"vpx: {text}", err=True)
+    typer.echo(f"vpx: {_printable(text)}", err=True)
     for note in getattr(error, "__notes__", []):
         typer.echo(f"vpx: {note}", err=True)
     if os.environ.get("VPX_DEBUG") == "1":
