@@ -25,9 +25,9 @@ class SettingProblem:
 
 
 class SettingsError(IdentityBuilderError, ValueError):
-    """Wrong settings, all of them at once; `problems` lists them in a stable order."""
+    """Wrong settings, all of them at once; `problems` lists them in a stable order, other modules' as they put them."""
 
-    def __init__(self, problems: Sequence[SettingProblem]) -> None:
+    def __init__(self, problems: Sequence[SettingProblem | str]) -> None:
         self.problems = tuple(problems)
         lines = [str(problem) for problem in self.problems]
         if len(lines) == 1:

@@ -39,8 +39,17 @@ _END_REASONS = {
     "failed": StopReason.FAILED,
 }
 
+REQUIRED = ("face.detect", "face.expression", "vision.embed")
+"""Modules that must run before it."""
+
 NOT_WRITTEN, NOBODY = 1, 4
 """What a command line answers with when the sets could not be written, and when there was nobody to publish."""
+
+
+def used_if_present(settings: Settings) -> list[str]:
+    """Names of the modules that are made use of if they happen to run."""
+    named = dict.fromkeys((*settings.output.extra_modules, *settings.highlights.trigger_modules))
+    return [*OPTIONAL, *(name for name in named if name not in (*REQUIRED, *OPTIONAL))]
 
 
 class IdentityBuilder(Module):
@@ -82,13 +91,12 @@ class IdentityBuilder(Module):
     @property
     def depends(self) -> list[str]:
         """Faces, their expression and what is new about them."""
-        return ["face.detect", "face.expression", "vision.embed"]
+        return list(REQUIRED)
 
     @property
     def optional_depends(self) -> list[str]:
         """What is made use of if it happens to run (docs/inputs.md), and what settings name."""
-        named = dict.fromkeys((*self.settings.output.extra_modules, *self.settings.highlights.trigger_modules))
-        return [*OPTIONAL, *(name for name in named if name not in (*self.depends, *OPTIONAL))]
+        return used_if_present(self.settings)
 
     @property
     def port_schema(self) -> PortSchema:

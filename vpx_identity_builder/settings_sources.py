@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -72,11 +72,7 @@ def from_file(environ: Mapping[str, str], cwd: Path, problems: list[SettingProbl
 
     A file named by the environment must exist; `identity_builder.toml` in the working folder may be absent.
     """
-    path, shown, demanded = _path(environ, cwd)
-    if not demanded and not path.exists():
-        return {}
-    document = _parse(path, shown)
-    origin = f"file {shown}"
+    document, origin = _document(environ, cwd)
     problems.extend(
         SettingProblem(key, value, f"belongs into the table [{MODULE}]", origin)
         for key, value in document.items()
@@ -85,10 +81,38 @@ def from_file(environ: Mapping[str, str], cwd: Path, problems: list[SettingProbl
     problems.extend(
         SettingProblem(f"[{key}]", "table", f"no such table; did you mean [{MODULE}]?", origin)
         for key, value in document.items()
-        if isinstance(value, dict) and key != MODULE and get_close_matches(key, [MODULE], cutoff=0.8)
+        if isinstance(value, dict) and _is_mistyped(key)
     )
     table = document.get(MODULE, {})
     return {key: Found(value, origin) for key, value in table.items()} if isinstance(table, dict) else {}
+
+
+def other_modules(environ: Mapping[str, str], cwd: Path) -> dict[str, Found]:
+    """`module.key` → value in the tables of other modules, `[face.detect]` or `["face.detect"]`.
+
+    Raises `SettingsError` for a file that cannot be read.
+    """
+    document, origin = _document(environ, cwd)
+    own = {key: value for key, value in document.items() if key != MODULE and not _is_mistyped(key)}
+    return {".".join(path): Found(value, origin) for path, value in _entries(own) if len(path) > 1}
+
+
+def _entries(table: Mapping[str, object], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _entries(value, (*path, name))
+        else:
+            yield (*path, name), value
+
+
+def _is_mistyped(table: str) -> bool:
+    return table != MODULE and bool(get_close_matches(table, [MODULE], cutoff=0.8))
+
+
+def _document(environ: Mapping[str, str], cwd: Path) -> tuple[dict[str, object], str]:
+    """The settings file, empty where there is none, and how problems name it."""
+    path, shown, demanded = _path(environ, cwd)
+    return (_parse(path, shown) if demanded or path.exists() else {}), f"file {shown}"
 
 
 def _path(environ: Mapping[str, str], cwd: Path) -> tuple[Path, str, bool]:

@@ -26,7 +26,7 @@ from vpx_vision_embed.models import ModelSpec
 from vpx_vision_embed.output import SIGNALS, embedding, empty_output, marks, signals, skipped
 from vpx_vision_embed.plan import CropPlan, FacePlan, Pose, planner_for
 from vpx_vision_embed.preprocess import check_crop
-from vpx_vision_embed.settings import VisionEmbedSettings, resolve
+from vpx_vision_embed.settings import SettingDescription, VisionEmbedSettings, described, resolve
 from vpx_vision_embed.types import VisionEmbedOutput
 
 if TYPE_CHECKING:
@@ -114,6 +114,11 @@ class VisionEmbedAnalyzer(Module):
         self._face: VisionEmbedder | None = None
         self._body: VisionEmbedder | None = None
         self._configure(given)
+
+    @classmethod
+    def describe_settings(cls) -> list[SettingDescription]:
+        """Every setting, for command lines."""
+        return described()
 
     @classmethod
     def from_settings(cls, values: Mapping[str, str]) -> Self:

@@ -62,6 +62,16 @@ class VisionEmbedSettings(BaseModel):
 
 
 @dataclass(frozen=True)
+class SettingDescription:
+    """One setting for people: what it may be is told in words."""
+
+    key: str
+    default: object
+    allowed: str
+    meaning: str
+
+
+@dataclass(frozen=True)
 class ResolvedSettings:
     """Effective settings and, for each key, where its value came from ("default" if from nowhere)."""
 
@@ -106,6 +116,20 @@ def allowed(key: str) -> str:
         return "true, false"
     low = f"{schema['minimum']:g} <= " if "minimum" in schema else f"{schema['exclusiveMinimum']:g} < "
     return f"{low}{schema['type']} <= {schema['maximum']:g}"
+
+
+def described() -> list[SettingDescription]:
+    """Every setting, in order."""
+    fields = VisionEmbedSettings.model_fields.items()
+    return [SettingDescription(key, field.default, _brief(key), field.description or "") for key, field in fields]
+
+
+def _brief(key: str) -> str:
+    schema = VisionEmbedSettings.model_json_schema()["properties"][key]
+    if "maximum" not in schema:
+        return allowed(key)
+    low = f"{schema['minimum']:g}" if "minimum" in schema else f"above {schema['exclusiveMinimum']:g}"
+    return f"{low}..{schema['maximum']:g}"
 
 
 def _problem(key: str, found: Mapping[str, tuple[object, str]]) -> str:

@@ -1,11 +1,53 @@
-"""`--set module.key=value`, and whom each is for."""
+"""`--set module.key=value`, whom each is for, and whether all are right."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+from vpx_identity_builder.commands.modules import checked, collected
 from vpx_identity_builder.errors import SettingProblem, SettingsError
-from vpx_identity_builder.settings_sources import MODULE
+from vpx_identity_builder.module import REQUIRED, used_if_present
+from vpx_identity_builder.settings import Settings, resolve
+from vpx_identity_builder.settings_sources import MODULE, Found, other_modules
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """What a run goes by: our own settings as given and as resolved, its other modules, and their settings.
+
+    `others` and `origins` are by `module.key`; what the modules read from the environment themselves is not in them.
+    """
+
+    own: Mapping[str, object]
+    settings: Settings
+    modules: tuple[str, ...]
+    others: Mapping[str, str]
+    origins: Mapping[str, str]
+
+
+def effective(texts: Sequence[str], forced: Mapping[str, object] | None = None) -> Effective:
+    """All settings of a run, from `--set`, the environment and the file. `forced`: own ones, from other options.
+
+    Raises `SettingsError` with everything that is wrong, of whatever module.
+    """
+    own, others, misspelt = _split(texts)
+    own |= forced or {}
+    problems: list[SettingProblem | str] = [*misspelt]
+    settings, filed = Settings(), dict[str, Found]()
+    try:
+        filed = other_modules(os.environ, Path.cwd())
+        settings = resolve(own)
+    except SettingsError as error:
+        problems += error.problems
+    found = collected(others, filed, os.environ)
+    run = checked([*REQUIRED, *used_if_present(settings)], found)
+    problems += run.problems
+    if problems:
+        raise SettingsError(problems)
+    return Effective(own, settings, run.modules, run.texts, {key: found.origins[key] for key in run.texts})
 
 
 def parse(texts: Sequence[str]) -> tuple[dict[str, object], dict[str, str]]:
@@ -13,6 +55,13 @@ def parse(texts: Sequence[str]) -> tuple[dict[str, object], dict[str, str]]:
 
     Raises `SettingsError` naming every text that is not `module.key=value`.
     """
+    own, others, problems = _split(texts)
+    if problems:
+        raise SettingsError(problems)
+    return own, others
+
+
+def _split(texts: Sequence[str]) -> tuple[dict[str, object], dict[str, str], list[SettingProblem]]:
     own: dict[str, object] = {}
     others: dict[str, str] = {}
     problems = []
@@ -25,6 +74,4 @@ def parse(texts: Sequence[str]) -> tuple[dict[str, object], dict[str, str]]:
             own[key] = value
         else:
             others[f"{module}.{key}"] = value
-    if problems:
-        raise SettingsError(problems)
-    return own, others
+    return own, others, problems

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from visualbase import is_images
 
-from vpx_identity_builder.commands.assignments import parse
+from vpx_identity_builder.commands.assignments import effective
 from vpx_identity_builder.commands.edge import (
     INTERNAL,
     INTERRUPTED,
@@ -77,21 +77,22 @@ def request(
     no_stop: bool,
     windows: Path | None = None,
 ) -> Request:
-    """The request that the command line stands for; our own settings are checked before anything starts.
+    """The request that the command line stands for; all settings are checked before anything starts.
 
     Raises `SettingsError`, and `InputError` for highlight windows that cannot be read.
     """
-    own, others = parse(assignments)
+    forced: dict[str, object] = {}
     if output is not None:
-        own["output_dir"] = str(output)
+        forced["output_dir"] = str(output)
     if no_stop:
-        own["stop_when_covered"] = False
+        forced["stop_when_covered"] = False
     if windows is not None:
-        own["windows"] = str(windows)
-    named = resolve(own).highlights.windows
+        forced["windows"] = str(windows)
+    found = effective(assignments, forced)
+    named = found.settings.highlights.windows
     if named is not None:
         read_windows(named)
-    return Request(own, others, fps, max_frames)
+    return Request(found.own, found.others, fps, max_frames)
 
 
 def build_all(inputs: Sequence[Path], asked: Request) -> int:

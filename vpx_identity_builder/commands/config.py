@@ -2,105 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from importlib.metadata import entry_points
-from importlib.util import find_spec
-from typing import Any
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from shutil import get_terminal_size
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from vpx_identity_builder.commands.assignments import parse
-from vpx_identity_builder.settings import SettingRow, resolve, specs
+from vpx_identity_builder.commands.assignments import effective
+from vpx_identity_builder.commands.modules import rows
+from vpx_identity_builder.settings import SettingRow, specs
+from vpx_identity_builder.settings_sources import MODULE
 
-EMBED, DECODE = "vision.embed", "decode"
-WIDE = 140
-"""Columns of a terminal from which on a module and its setting stand in one line."""
+WIDEST = 120
+"""Columns that a line has at most, however wide the terminal."""
 
 
 def run(assignments: Sequence[str], show: bool) -> None:
-    """Say that the settings are right, or list them with those of vision.embed and of decoding.
+    """Say that the settings are right, or list them with those of the modules that run beside ours.
 
-    Raises `SettingsError`, or vision.embed's own, with everything that is wrong.
+    Raises `SettingsError` with everything that is wrong.
     """
-    own, others = parse(assignments)
-    rows = resolve(own).rows()
-    embed, decode = _embed_rows(_of(EMBED, others)), _decode_rows(_of(DECODE, others))
-    if show:
-        console = Console()
-        shown = {"identity_builder": rows, EMBED: embed, DECODE: decode}
-        console.print(_table(shown, wide=console.width >= WIDE))
-    else:
-        changed = sum(row.origin != "default" for row in rows)
-        typer.echo(f"{len(rows)} settings, {changed} of them set, all valid; --show lists them")
+    found = effective(assignments)
+    own = found.settings.rows()
+    if not show:
+        changed = sum(row.origin != "default" for row in own) + len(found.others)
+        typer.echo(f"{len(own)} settings, {changed} of them set, all valid; --show lists them")
+        return
+    shown = {MODULE: own} | {name: rows(name, found.others, found.origins) for name in found.modules}
+    for line in _lines(shown, min(get_terminal_size().columns, WIDEST)):
+        typer.echo(line)
 
 
-def _of(module: str, assignments: Mapping[str, str]) -> dict[str, str]:
-    prefix = f"{module}."
-    return {key.removeprefix(prefix): value for key, value in assignments.items() if key.startswith(prefix)}
-
-
-def _decode_rows(given: Mapping[str, str]) -> list[SettingRow]:
-    """How the runner decodes inputs; none where it is not installed."""
-    if find_spec("vpx.runner") is None:
-        return []
-    from vpx.runner.decoding import settings_in_effect
-
-    return [
-        SettingRow(row.key, value, row.default, origin, f"{row.low:g}..{row.high:g}", "", row.meaning)
-        for row, value, origin in settings_in_effect(given)
-    ]
-
-
-def _embed_rows(given: Mapping[str, str]) -> list[SettingRow]:
-    """The settings of the installed vision.embed as it understands them itself; none where it keeps them to itself."""
-    found = entry_points(group="visualpath.modules", name=EMBED)
-    if not found:
-        return []
-    module: Any = next(iter(found)).load().from_settings(given)
-    kind: Any = type(getattr(module, "settings", None))
-    origins, fields = getattr(module, "setting_origins", {}), getattr(kind, "model_fields", {})
-    limits = kind.model_json_schema()["properties"] if fields else {}
-    return [
-        SettingRow(
-            key,
-            getattr(module.settings, key),
-            field.default,
-            origins.get(key, ""),
-            _limits(limits.get(key, {})),
-            "",
-            field.description,
-        )
-        for key, field in fields.items()
-    ]
-
-
-def _limits(described: Mapping[str, Any]) -> str:
-    """What a JSON Schema allows for one setting, in short."""
-    if "enum" in described:
-        return ", ".join(described["enum"])
-    if described.get("type") == "boolean":
-        return "true, false"
-    if "maximum" not in described:
-        return "text"
-    low = f"{described['minimum']:g}" if "minimum" in described else f"above {described.get('exclusiveMinimum', 0):g}"
-    return f"{low}..{described['maximum']:g}"
-
-
-def _table(rows_of: Mapping[str, Sequence[SettingRow]], *, wide: bool) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("setting", no_wrap=True)
-    for name in ("value", "allowed", "default", "origin", "meaning"):
-        table.add_column(name, overflow="fold")
-    briefs = {f"identity_builder.{key}": spec.brief for key, spec in specs().items()}
-    for module, rows in rows_of.items():
-        for row in rows:
-            name, style = f"{module}.{row.key}", "bold" if row.origin != "default" else None
-            allowed = briefs.get(name, row.allowed)
-            shown = name if wide else f"{module}.\n{row.key}"
-            table.add_row(shown, _text(row.value), allowed, _text(row.default), row.origin, row.why, style=style)
-    return table
+def _lines(rows_of: Mapping[str, Sequence[SettingRow]], width: int) -> Iterator[str]:
+    """Per setting `module.key = value`, with where it is from if it was set, and below it what it is for and may be."""
+    briefs = {spec.key: spec.brief for spec in specs().values()}
+    for module, found in rows_of.items():
+        for row in found:
+            allowed = briefs[row.key] if module == MODULE else row.allowed
+            is_set = row.origin != "default"
+            about = f"{row.why} ({allowed}{f'; default {_text(row.default)}' if is_set else ''})"
+            yield f"{module}.{row.key} = {_text(row.value)}{f'   [{row.origin}]' if is_set else ''}"
+            yield from textwrap.wrap(about, width, initial_indent="    ", subsequent_indent="    ")
 
 
 def _text(value: object) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -31,12 +33,18 @@ def prepare_logging(verbose: bool) -> None:
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Turn what is raised inside into a line on stderr and the exit code that stands for it."""
+    """Turn what is raised inside into a line on stderr and the exit code that stands for it.
+
+    A reader that has seen enough (`… | head`) is no error.
+    """
     try:
         yield
     except KeyboardInterrupt as error:
         say("interrupted")
         raise typer.Exit(INTERRUPTED) from error
+    except BrokenPipeError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from error
     except Exception as error:
         say(explain(error))
         raise typer.Exit(exit_code(error)) from error

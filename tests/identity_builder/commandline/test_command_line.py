@@ -12,9 +12,10 @@ import pytest
 from typer.testing import CliRunner, Result
 from visualbase import SourceNotFound
 from vpx.runner import StartError
+from vpx.sdk import discover_modules
 
 from vpx_identity_builder.cli import app
-from vpx_identity_builder.commands.assignments import parse
+from vpx_identity_builder.commands.assignments import effective, parse
 from vpx_identity_builder.commands.build import PHOTO_SETTINGS, build_one, request
 from vpx_identity_builder.commands.edge import combined, exit_code, explain
 from vpx_identity_builder.errors import ExportError, FolderNameError, SettingsError
@@ -88,31 +89,38 @@ def test_config_tells_whether_all_is_valid_and_shows_origins() -> None:
         0,
         f"{len(specs())} settings, 1 of them set, all valid; --show lists them\n",
     )
-    shown = call("config", "--show", env={"VPX_IDENTITY_BUILDER__STOP_YAW": "5", "COLUMNS": "200"})
-    (line,) = [line for line in shown.stdout.splitlines() if line.startswith("identity_builder.stop_yaw ")]
-    assert "environment VPX_IDENTITY_BUILDER__STOP_YAW" in line
-    assert sum(line.startswith("identity_builder.") for line in shown.stdout.splitlines()) == len(specs())
+    shown = call("config", "--show", env={"VPX_IDENTITY_BUILDER__STOP_YAW": "5", "COLUMNS": "80"}).stdout.splitlines()
+    assert "identity_builder.stop_yaw = 5   [environment VPX_IDENTITY_BUILDER__STOP_YAW]" in shown
+    assert sum(line.startswith("identity_builder.") for line in shown) == len(specs())
     assert call("config", "--set", "identity_builder.stop_yaw=0").exit_code == 2
 
 
-def test_config_shows_what_is_allowed_and_stays_readable() -> None:
-    wide = call("config", "--show", env={"COLUMNS": "200"}).stdout.splitlines()
-    assert wide[0].split() == ["setting", "value", "allowed", "default", "origin", "meaning"]
-    by_key = {line.split()[0]: line for line in wide if line.startswith(("identity_builder.", "vision.embed."))}
-    for key, allowed in (
-        ("identity_builder.stop_yaw", "1..7 of 7 bins"),
-        ("identity_builder.tau_id", "-1..1 cosine; or nothing"),
-        ("identity_builder.image_format", "jpeg, png"),
-        ("identity_builder.stop_when_covered", "true, false"),
-        ("vision.embed.threads", "1..64"),
-        ("vision.embed.device", "auto, cpu, cuda"),
+@pytest.mark.parametrize("columns", [80, 100])
+def test_config_shows_every_setting_of_the_run_with_what_it_may_be_and_stays_readable(columns: int) -> None:
+    env = {"COLUMNS": str(columns), "VPX_FACE_DETECT__THREADS": "1"}
+    shown = call("config", "--show", "--set", "body.pose.threads=1", env=env).stdout
+    lines = shown.splitlines()
+    assert max(map(len, lines)) <= columns
+    settings = {line.split(" = ")[0]: number for number, line in enumerate(lines) if not line.startswith(" ")}
+    assert [key for key in settings if key.startswith("identity_builder.")] == [
+        f"identity_builder.{k}" for k in specs()
+    ]
+    assert "face.detect.threads = 1   [environment VPX_FACE_DETECT__THREADS]" in lines
+    assert "body.pose.threads = 1   [--set]" in lines
+    flat = " ".join(shown.split())
+    for key, value, about in (
+        ("identity_builder.stop_yaw", "6", "(1..7 of 7 bins)"),
+        ("identity_builder.tau_id", "-", "(-1..1 cosine; or nothing)"),
+        ("identity_builder.image_format", "jpeg", "(jpeg, png)"),
+        ("identity_builder.stop_when_covered", "true", "(true, false)"),
+        ("face.detect.det_size", "480", "(64..4096)"),
+        ("face.expression.max_yaw_deg", "50.0", "(0..90)"),
+        ("vision.embed.max_faces", "8", "(1..64)"),
+        ("vision.embed.device", "auto", "(auto, cpu, cuda)"),
+        ("decode.stall_s", "60.0", "(0.1..3600)"),
     ):
-        assert allowed in by_key[key]
-    narrow = call("config", "--show", env={"COLUMNS": "100"}).stdout.splitlines()
-    assert max(map(len, narrow)) <= 100
-    for key in specs():
-        assert any(line.split(" ")[0] == key for line in narrow)
-    assert "…" not in "".join(narrow)
+        start = flat.index(f"{key} = {value} ")
+        assert about in flat[start : start + 300]
 
 
 def test_config_names_the_line_of_a_broken_file(tmp_path: Path) -> None:
@@ -121,6 +129,84 @@ def test_config_names_the_line_of_a_broken_file(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "mine.toml" in result.stderr
     assert "line 1" in result.stderr
+
+
+@pytest.fixture
+def settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`identity_builder.toml` in the working folder, to be written."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "identity_builder.toml"
+
+
+TABLES = """
+[identity_builder]
+stop_yaw = 5
+
+[face.detect]
+det_size = 320
+mirror = false
+
+["vision.embed"]
+max_faces = 4
+
+[body.pose]
+crop_scale = 5.5
+"""
+
+
+def test_tables_of_other_modules_are_read_like_set(settings_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings_file.write_text(TABLES)
+    monkeypatch.setenv("VPX_BODY_POSE__CROP_SCALE", "7")
+    found = effective(["face.detect.det_size=640", "face.detect.threads=1"])
+    assert found.others == {
+        "face.detect.det_size": "640",
+        "face.detect.mirror": "false",
+        "vision.embed.max_faces": "4",
+        "face.detect.threads": "1",
+    }
+    assert found.origins["face.detect.mirror"] == "file identity_builder.toml"
+    assert found.origins["face.detect.det_size"] == "--set"
+    assert request(None, 10, None, [], False).others["face.detect.det_size"] == "320"
+    shown = call("config", "--show").stdout.splitlines()
+    assert "face.detect.mirror = false   [file identity_builder.toml]" in shown
+    assert "body.pose.crop_scale = 7   [environment VPX_BODY_POSE__CROP_SCALE]" in shown
+    assert "vision.embed.max_faces = 4   [file identity_builder.toml]" in shown
+
+
+def test_everything_wrong_of_all_modules_is_told_at_once(settings_file: Path) -> None:
+    settings_file.write_text(
+        "[face.detect]\ndet_size = 9\n[face.detct]\nembed = true\n[identity_builder]\nstop_yaw = 99\n"
+        '[face.expression]\nthreads = [1]\n["body.pose"]\nfactor = 2\n'
+    )
+    words = ["nonsense", "vision.embed.max_faces=none", "decode.cpu_s=0", "no.such.key=1", "face.detect.mirror=maybe"]
+    done = call("build", "ride.mp4", *(part for word in words for part in ("--set", word)))
+    lines = [line.strip() for line in done.stderr.splitlines()]
+    assert done.exit_code == 2
+    assert lines[0] == "error: 10 wrong settings:"
+    for start, end in (
+        ("nonsense = ''", "must be written module.key=value [--set]"),
+        ("stop_yaw = 99", "[file identity_builder.toml]"),
+        ("face.detect.det_size must be a whole number in 64..4096, not '9'", "[file identity_builder.toml]"),
+        ("face.detect.mirror must be true or false, not 'maybe'", "[--set]"),
+        ("face.detct.embed = 'true': there is no module 'face.detct' in this run", "[file identity_builder.toml]"),
+        ("face.expression.threads = [1]: must be text, a number, true or false", "[file identity_builder.toml]"),
+        ("module 'body.pose' has no setting factor; its settings are: min_keypoint_confidence", ""),
+        ("vision.embed.max_faces = 'none'", "[--set]"),
+        ("decode.cpu_s must be", "[--set]"),
+        ("no.such.key = '1': there is no module 'no.such' in this run", "[--set]"),
+    ):
+        assert any(line.startswith(start) and line.endswith(end) for line in lines[1:]), (start, lines)
+
+
+def test_an_installed_module_that_does_not_run_here_may_have_a_table_but_no_set(
+    settings_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {**discover_modules(), "highlight.delta": discover_modules()["face.detect"]}
+    monkeypatch.setattr("vpx.runner.checking.discover_modules", lambda: known)
+    settings_file.write_text("[highlight.delta]\nalpha = 0.1\n")
+    assert effective([]).others == {}
+    with pytest.raises(SettingsError, match=r"there is no module 'highlight\.delta' in this run"):
+        effective(["highlight.delta.alpha=0.2"])
 
 
 def test_schema_prints_and_writes_the_documents(tmp_path: Path) -> None:

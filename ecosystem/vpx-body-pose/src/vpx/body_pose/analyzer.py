@@ -28,7 +28,7 @@ from vpx.sdk import (
     PortSchema,
     processing_step,
 )
-from vpx.sdk.settings import NumberSetting, resolve_numbers
+from vpx.sdk.settings import NumberSetting, SettingDescription, described, resolve_numbers
 
 NAME = "body.pose"
 SETTINGS = (
@@ -71,6 +71,11 @@ class PoseAnalyzer(Module):
         self._threads = int(values["threads"])
         self._model: MoveNet | None = None
         self._step_timings: dict[str, float] | None = None
+
+    @classmethod
+    def describe_settings(cls) -> list[SettingDescription]:
+        """Every setting, for command lines."""
+        return described(SETTINGS)
 
     @property
     def capabilities(self) -> ModuleCapabilities:

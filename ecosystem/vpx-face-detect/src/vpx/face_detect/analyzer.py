@@ -16,7 +16,7 @@ from vpx.face_detect.backend_insightface import InsightFaceBackend
 from vpx.face_detect.backend_open import OpenBackend
 from vpx.face_detect.mesh import FaceMesh, MeshResult, ShapelessFaceError
 from vpx.face_detect.pose import HeadPose, head_pose
-from vpx.face_detect.settings import MODULE, FaceDetectSettings, resolve_settings
+from vpx.face_detect.settings import MODULE, FaceDetectSettings, described_settings, resolve_settings
 from vpx.face_detect.tracker import FaceTracker
 from vpx.face_detect.types import DetectedFace, FaceDetectOutput, FaceObservation
 from vpx.sdk import (
@@ -32,6 +32,7 @@ from vpx.sdk import (
     PortSchema,
     processing_step,
 )
+from vpx.sdk.settings import SettingDescription
 
 _BOX_COLOR = (0, 220, 0)
 _POINT_COLOR = (0, 200, 255)
@@ -103,6 +104,11 @@ class FaceDetectionAnalyzer(Module):
         self._mesh: FaceMesh | None = None
         self._appearance: FaceAppearance | None = None
         self._step_timings: dict[str, float] | None = None
+
+    @classmethod
+    def describe_settings(cls) -> list[SettingDescription]:
+        """Every setting, for command lines."""
+        return described_settings()
 
     @classmethod
     def from_settings(cls, values: Mapping[str, object]) -> Self:

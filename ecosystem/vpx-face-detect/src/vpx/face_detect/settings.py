@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vpx.sdk import get_models_dir
-from vpx.sdk.settings import ModuleSettingsError, NumberSetting, environment_name, resolve_numbers
+from vpx.sdk.settings import (
+    ModuleSettingsError,
+    NumberSetting,
+    SettingDescription,
+    described,
+    environment_name,
+    resolve_numbers,
+)
 
 MODULE = "face.detect"
 BACKENDS = ("open", "insightface")
@@ -49,6 +56,17 @@ class FaceDetectSettings:
     appearance: bool
     backend: str
     insightface_dir: Path
+
+
+def described_settings() -> list[SettingDescription]:
+    """Every setting with its default and what it may be, in the order of the documentation."""
+    switches = [SettingDescription(key, SWITCHES[key], "true, false", SWITCH_MEANINGS[key]) for key in SWITCHES]
+    texts = {"backend": (BACKENDS[0], ", ".join(BACKENDS)), "insightface_dir": (None, "a folder")}
+    return [
+        *described(NUMBERS),
+        *switches,
+        *(SettingDescription(key, *texts[key], meaning) for key, meaning in TEXT_MEANINGS.items()),
+    ]
 
 
 def setting_keys() -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from vpx.sdk import (
     PortSchema,
     processing_step,
 )
-from vpx.sdk.settings import NumberSetting, resolve_numbers
+from vpx.sdk.settings import NumberSetting, SettingDescription, described, resolve_numbers
 
 NAME = "face.expression"
 SETTINGS = (
@@ -73,6 +73,11 @@ class ExpressionAnalyzer(Module):
         self._mesh: FaceMesh | None = None
         self._eyes: EyeContour | None = None
         self._step_timings: dict[str, float] | None = None
+
+    @classmethod
+    def describe_settings(cls) -> list[SettingDescription]:
+        """Every setting, for command lines."""
+        return described(SETTINGS)
 
     @property
     def capabilities(self) -> ModuleCapabilities:

@@ -30,6 +30,21 @@ class NumberSetting:
     meaning: str
 
 
+@dataclass(frozen=True)
+class SettingDescription:
+    """One setting for people: what it may be is told in words."""
+
+    key: str
+    default: object
+    allowed: str
+    meaning: str
+
+
+def described(rows: Sequence[NumberSetting]) -> list[SettingDescription]:
+    """The descriptions of numbers."""
+    return [SettingDescription(row.key, row.default, f"{row.low:g}..{row.high:g}", row.meaning) for row in rows]
+
+
 def environment_name(module: str, key: str) -> str:
     """Name of the environment variable of a setting."""
     return f"VPX_{module.replace('.', '_')}__{key}".upper()
