@@ -50,8 +50,12 @@ LEAST_SEEN = 0.6
 """A face of which less than this share of the cells can be compared is not judged."""
 ODD_WEIGHT = 1.5
 """A cell is covered as far as nothing explains it and this many times its further departure allows."""
-COVERED_PAIR = 0.28
+COVERED_PAIR = 0.3
 """Two neighbouring cells whose mean reaches this are covered by something."""
+CALMEST = 0.25
+"""Quantile of the unexplained distances that stands for the calmest part of a face."""
+CHANGED = 0.25
+"""Where even the calmest part departs by this much and is not wholly covered, light or focus have changed: unknown."""
 COVER_LOW, COVER_FULL = 0.25, 0.55
 """A cell counts as covered from nothing to wholly between these distances."""
 PARTIAL = 0.1
@@ -59,15 +63,23 @@ PARTIAL = 0.1
 
 
 def _neighbours() -> NDArray[np.intp]:
-    """Pairs of cells side by side or one above the other, `(pairs, 2)`."""
+    """Pairs of cells side by side or one above the other, `(pairs, 2)`.
+
+    Not those that lie on the rim, above or aside: when a head turns, hair and background come and go there.
+    """
     places = [(row, column - (count - 1) / 2) for row, count in enumerate(ROWS) for column in range(count)]
     pairs = [
         (i, j)
         for i, (row, column) in enumerate(places)
         for j, (other_row, other_column) in enumerate(places[:i])
         if abs(row - other_row) + abs(column - other_column) == 1
+        and not (_on_rim(row, column) and _on_rim(other_row, other_column))
     ]
     return np.array(pairs, np.intp)
+
+
+def _on_rim(row: int, column: float) -> bool:
+    return row == 0 or abs(column) == (max(ROWS) - 1) / 2
 
 
 NEIGHBOURS = _neighbours()
@@ -189,17 +201,29 @@ def _known_strength(sample: FaceSample, gallery: Gallery) -> Array | None:
     near = _near(moment, moments)[0] & gallery.trusted
     if int(near.sum()) < FEWEST_MOMENTS:
         return None
-    strength = _strength(moment, moments.chosen(near))
-    return strength if np.isfinite(strength).mean() >= LEAST_SEEN else None
+    explaining = moments.chosen(near)
+    unexplained = _unexplained(moment, explaining)
+    known = np.isfinite(unexplained)
+    if known.mean() < LEAST_SEEN:
+        return None
+    strength = _strength(moment, explaining, unexplained)
+    calmest = np.quantile(unexplained[known], CALMEST, method="lower")
+    return None if CHANGED < calmest < COVER_FULL and _share(strength) >= PARTIAL else strength
 
 
-def _strength(moment: Moments, explaining: Moments) -> Array:
-    """How surely each cell of one moment is covered `(cells,)`; NaN where nothing can be compared."""
+def _unexplained(moment: Moments, explaining: Moments) -> Array:
+    """Distance of each cell of one moment to what explains it best `(cells,)`; NaN where nothing can be compared."""
     distances = _distances(moment, explaining)[:, 0]
-    unexplained = np.where(np.isfinite(distances), distances, np.inf).min(axis=1)
+    best = np.where(np.isfinite(distances), distances, np.inf).min(axis=1)
+    known: Array = np.where(np.isfinite(best), best, np.nan)
+    return known
+
+
+def _strength(moment: Moments, explaining: Moments, unexplained: Array) -> Array:
+    """How surely each cell of one moment is covered `(cells,)`; NaN where `unexplained` is."""
     excess = np.maximum(moment.odd[0] - np.quantile(explaining.odd, CLEAREST, axis=0), 0.0)
-    strength: Array = np.where(np.isfinite(unexplained), np.minimum(unexplained, ODD_WEIGHT * excess), np.nan)
-    return np.maximum(strength, 0.0)
+    strength: Array = np.maximum(np.minimum(unexplained, ODD_WEIGHT * excess), 0.0)
+    return strength
 
 
 def _share(strength: Array) -> float:

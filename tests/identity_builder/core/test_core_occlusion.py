@@ -179,6 +179,25 @@ def test_reversed_pitch_finds_the_same_explanations() -> None:
 def test_neighbours_touch_and_are_listed_once() -> None:
     pairs = {frozenset(pair) for pair in NEIGHBOURS.tolist()}
     assert len(pairs) == len(NEIGHBOURS)
-    assert frozenset({0, 1}) in pairs
+    assert frozenset({9, 10}) in pairs
     assert frozenset({1, 5}) in pairs
     assert frozenset({2, 3}) not in pairs
+    assert frozenset({28, 29}) in pairs, "the chin is no rim: hands lie there"
+
+
+def test_hair_and_background_along_the_rim_are_no_occluder() -> None:
+    gallery = gallery_of(*(face(i) for i in range(20)))
+    top, side, inner = np.array([0, 1, 2]), np.array([7, 12, 17]), np.array([8, 13])
+    assert share(face(75, top), gallery) < PARTIAL * 1.5
+    assert share(face(75, side), gallery) < PARTIAL * 1.5
+    assert share(face(75, inner), gallery) > share(face(75, side), gallery) - 0.05
+
+
+def test_a_face_that_changed_all_over_but_is_no_other_thing_is_not_judged() -> None:
+    """Glaring light changes every cell a good part of the way, not wholly."""
+    gallery = gallery_of(*(face(i) for i in range(20)))
+    glare = face(76, np.arange(CELLS))
+    between = glare.appearance[:, :-1] + 0.8 * face(76).appearance[:, :-1]
+    between /= np.linalg.norm(between, axis=1, keepdims=True)
+    rows = np.column_stack([between, glare.appearance[:, -1]]).astype(np.float32)
+    assert covered_share(replace(glare, appearance=rows), gallery) is None
