@@ -1,6 +1,6 @@
 """Real faces made worse step by step: does the quality score ever rise?
 
-    python benchmarks/quality.py [--ladder NAME] [--faces FILE]
+    python benchmarks/quality.py [--ladder NAME] [--verbose]
 
 Every face (moments of the videos, photos) goes through the ladders of `degradations.py` and each picture through
 face.detect, `to_samples` and `quality_score`. What covers a face is judged against the person's clear moments, so only
@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import real_faces
 from degradations import LADDERS, Box, Picture, Step
-from visualbase import Frame
+from visualbase import FileSource, Frame, sample
 from vpx.face_detect import FaceDetectionAnalyzer
 
 from vpx_identity_builder.core.config import GateConfig
@@ -42,6 +42,8 @@ MOMENTS_S = {
     "noface_face.mov": (4.5, 5.5),
     "dark_stage.mp4": (1.0,),
 }
+SEVERAL_PEOPLE = "dark_stage.mp4"
+GALLERY_FPS, GALLERY_S = 2, 30
 PHOTOS_EACH = 2
 LEAST_OVERLAP = 0.3
 LARGE_RISE = 0.02
@@ -113,31 +115,33 @@ def _score(
     found = _nearest(_samples(detector, picture), tuple(side * scale for side in start.box))
     if found is None:
         return None
-    sample = judged(found, start.gallery)
-    parts = {key: round(value, 3) for key, value in components(sample, GateConfig()).items()}
-    return quality_score(sample, GateConfig()), parts
+    face = judged(found, start.gallery)
+    parts = {key: round(value, 3) for key, value in components(face, GateConfig()).items()}
+    return quality_score(face, GateConfig()), parts
 
 
-def _samples(detector: FaceDetectionAnalyzer, picture: Picture) -> tuple[FaceSample, ...]:
+def _samples(detector: FaceDetectionAnalyzer, picture: Picture, t_ns: int = 0) -> tuple[FaceSample, ...]:
     detector.reset()
-    frame = Frame.from_array(picture, frame_id=0, t_src_ns=0)
-    return to_samples(frame, {"face.detect": detector.process(frame)}, frame_idx=0, t_ns=0).samples
+    frame = Frame.from_array(picture, frame_id=0, t_src_ns=t_ns)
+    return to_samples(frame, {"face.detect": detector.process(frame)}, frame_idx=0, t_ns=t_ns).samples
 
 
 def _nearest(samples: tuple[FaceSample, ...], box: tuple[float, ...]) -> FaceSample | None:
-    best = max(samples, key=lambda sample: iou(sample.bbox, box), default=None)
+    best = max(samples, key=lambda face: iou(face.bbox, box), default=None)
     return best if best is not None and iou(best.bbox, box) >= LEAST_OVERLAP else None
 
 
 def _starts(detector: FaceDetectionAnalyzer) -> Iterator[Start]:
     for file, moments in MOMENTS_S.items():
-        name, capture = Path(file).stem, cv2.VideoCapture(str(real_faces.DATA / "videos" / file))
+        path, gallery = real_faces.DATA / "videos" / file, None
+        capture = cv2.VideoCapture(str(path))
         for seconds in moments:
             capture.set(cv2.CAP_PROP_POS_MSEC, seconds * 1000)
             ok, picture = capture.read()
             largest = max(_samples(detector, picture) if ok else (), key=lambda s: s.measures.face_px, default=None)
             if largest is not None:
-                yield Start(f"{name} {seconds:g} s", picture, largest.bbox, _gallery(file, largest))
+                gallery = gallery or (_gallery(detector, path, largest) if file != SEVERAL_PEOPLE else Gallery())
+                yield Start(f"{path.stem} {seconds:g} s", picture, largest.bbox, gallery)
         capture.release()
     for folder in sorted((real_faces.DATA / "photos" / "identity").glob("*")):
         for path in sorted(folder.glob("*.jpg"))[:PHOTOS_EACH]:
@@ -147,17 +151,18 @@ def _starts(detector: FaceDetectionAnalyzer) -> Iterator[Start]:
                 yield Start(path.stem, picture, largest.bbox, Gallery())
 
 
-def _gallery(file: str, face: FaceSample) -> Gallery:
-    """The moments of whoever is on this side of the picture."""
-    gallery = Gallery()
-    if file not in real_faces.VIDEOS:
-        return gallery
-    footage = real_faces.footage(Path(file).stem)
-    middle, two = footage.size_px[0] / 2, max(len(shot.faces) for shot in footage.shots) > 1
-    for shot in footage.shots:
-        for sample in shot.faces:
-            if not two or (sample.bbox[0] < middle) == (face.bbox[0] < middle):
-                gallery = gallery.add(sample)
+def _gallery(detector: FaceDetectionAnalyzer, path: Path, face: FaceSample) -> Gallery:
+    """The moments of whoever is in this place of the picture, twice a second."""
+    gallery, middle = Gallery(), face.frame_size_px[0] / 2
+    side = face.bbox[0] < middle
+    with FileSource(path) as source:
+        for frame in sample(source, GALLERY_FPS):
+            if frame.t_src_ns > GALLERY_S * 1e9:
+                break
+            found = _samples(detector, frame.data, frame.t_src_ns)
+            for one in found:
+                if len(found) == 1 or (one.bbox[0] < middle) == side:
+                    gallery = gallery.add(one)
     return gallery
 
 

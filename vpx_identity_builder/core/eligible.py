@@ -16,9 +16,8 @@ from .types import Buckets, Candidate, FaceSample, GateResult
 
 FRONTAL_WEIGHT = 0.15
 """How much of its quality an anchor loses from yaw 0 to the yaw limit: quality first, frontal breaks near-ties."""
-
-EYES_WEIGHT = 0.05
-"""How much of its quality an anchor loses for narrow eyes or a gaze beside the camera: it breaks near-ties only."""
+NARROW_WEIGHT, GAZE_WEIGHT = 0.15, 0.05
+"""How much of its quality an anchor loses for eyes that are nearly closed, and for a gaze beside the camera."""
 WIDE_OPEN, LOOKS_AWAY_DEG = 0.6, 20.0
 """Eye opening (0..1) from which eyes are wide open, and the gaze off the camera that costs all of it."""
 
@@ -79,15 +78,15 @@ def anchor_score(sample: FaceSample, quality: float, cfg: Config) -> float:
     yaw = abs(sample.pose.yaw_deg or 0.0) / cfg.selection.anchor_yaw_deg
     pitch = abs(sample.pose.pitch_deg or 0.0) / cfg.selection.anchor_pitch_deg
     frontal = 1.0 - FRONTAL_WEIGHT * min(1.0, math.hypot(yaw, pitch))
-    return quality * frontal * (1.0 - EYES_WEIGHT * _eyes_lost(sample))
+    return quality * frontal * _eyes(sample)
 
 
-def _eyes_lost(sample: FaceSample) -> float:
-    """What the eyes of an anchor lack, 0..1: nothing if wide open and turned to the camera, or unknown."""
+def _eyes(sample: FaceSample) -> float:
+    """What its eyes leave of an anchor's quality: all of it if wide open and turned to the camera, or unknown."""
     opening, gaze = sample.expression.eye_open, sample.expression.gaze_deg
     narrow = 0.0 if opening is None else max(0.0, 1.0 - opening / WIDE_OPEN)
     away = 0.0 if gaze is None else min(1.0, abs((sample.pose.yaw_deg or 0.0) + gaze) / LOOKS_AWAY_DEG)
-    return max(narrow, away)
+    return (1.0 - NARROW_WEIGHT * narrow) * (1.0 - GAZE_WEIGHT * away)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the eyes do to an anchor's rank: near-ties only."""
+"""What the eyes do to an anchor's rank: nearly closed ones count, the gaze breaks near-ties only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vpx_identity_builder.core.config import Config
-from vpx_identity_builder.core.eligible import EYES_WEIGHT, anchor_score
+from vpx_identity_builder.core.eligible import GAZE_WEIGHT, NARROW_WEIGHT, anchor_score
 from vpx_identity_builder.core.types import ExpressionSignals, FaceSample, Pose
 
 from .strategies import sample, shares
@@ -35,9 +35,10 @@ def test_eyes_that_turn_back_to_the_camera_make_up_for_the_head() -> None:
 
 
 @given(st.none() | shares, st.none() | st.floats(-90, 90), shares)
-def test_eyes_break_near_ties_only(eyes: float | None, gaze: float | None, quality: float) -> None:
+def test_eyes_cost_no_more_than_their_weights(eyes: float | None, gaze: float | None, quality: float) -> None:
     found, best = score(face(eyes, gaze), quality), score(face(), quality)
-    assert best * (1 - EYES_WEIGHT) - 1e-12 <= found <= best + 1e-12
+    assert best * (1 - NARROW_WEIGHT) * (1 - GAZE_WEIGHT) - 1e-12 <= found <= best + 1e-12
+    assert score(face(1.0, gaze), quality) >= best * (1 - GAZE_WEIGHT) - 1e-12
 
 
 def test_unknown_eyes_cost_nothing() -> None:
