@@ -1,6 +1,7 @@
 # demo and test are the two commands of the README; every target sets up .venv and the model weights on first use.
 PYTHON ?= python3
 VENV := .venv
+TIMM_VENV := .venv-timm
 BIN := $(VENV)/bin
 BENCHMARKS := faceid identity identity_cost expression occlusion quality selection rendered
 ECOSYSTEM := visualbase vpx-sdk vpx-runner vpx-face-detect vpx-face-expression vpx-body-pose
@@ -13,7 +14,7 @@ SAMPLE_PACKAGE := scikit-image==0.26.0
 SAMPLE := $(VENV)/sample/astronaut.png
 SAMPLE_SHA256 := 88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5
 
-.PHONY: setup demo test check bench clean
+.PHONY: setup demo test test-timm golden check bench clean
 
 setup: $(VENV)/.installed $(VENV)/.weights
 
@@ -49,6 +50,20 @@ demo: setup $(DEMO_CLIP)
 
 test: setup $(SAMPLE)
 	$(BIN)/python -m pytest
+
+# DINOv2 and SigLIP as timm builds them, at random weights on a CPU torch, in an environment of its own.
+test-timm: $(TIMM_VENV)/.installed
+	$(TIMM_VENV)/bin/python -m pytest tests/vision_embed
+
+golden: $(TIMM_VENV)/.installed
+	$(TIMM_VENV)/bin/python tests/vision_embed/make_golden.py
+
+$(TIMM_VENV)/.installed: $(VENV)/.installed constraints.txt constraints-timm.txt
+	$(PYTHON) -m venv $(TIMM_VENV)
+	$(TIMM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement constraints.txt
+	$(TIMM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement constraints-timm.txt
+	$(TIMM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(ECOSYSTEM:%=--editable ecosystem/%) --editable .
+	@touch $@
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -16,16 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpx_vision_embed import weights
-from vpx_vision_embed.backends.base import Backend, Device
+from vpx_vision_embed.backends.base import Backend, CropBackend, Device, Precision
 from vpx_vision_embed.errors import BackendError, ClosedError
 from vpx_vision_embed.models import AUTO_BODY, AUTO_FACE, BUNDLED, ModelSpec, get_spec
 from vpx_vision_embed.preprocess import check_crop, preprocess
 
 BackendName = Literal["auto", "onnx", "timm"]
 MAX_BATCH = 32
+MAX_GPU_BATCH = 128
 """Crops per inference: memory stays bounded however many are passed at once."""
 
-_Key = tuple[str, str, str, int]
+_Key = tuple[str, str, str, int, Precision, bool]
 
 
 @dataclass
@@ -65,17 +66,30 @@ class VisionEmbedder:
         device: "auto", "cpu" or "cuda".
         threads: CPU threads per inference.
         backend: "auto" takes ONNX Runtime if the model's ONNX file is local, otherwise timm.
+        precision: "fp32", or "fp16" and "bf16" with timm; an ONNX file has the precision it was exported with.
+        compiled: torch.compile, with timm.
 
     Raises:
         UnknownModelError, WeightsError (with the command that fetches the file), BackendError.
     """
 
     def __init__(
-        self, model: str = "auto", device: Device = "auto", *, threads: int = 2, backend: BackendName = "auto"
+        self,
+        model: str = "auto",
+        device: Device = "auto",
+        *,
+        threads: int = 2,
+        backend: BackendName = "auto",
+        precision: Precision = "fp32",
+        compiled: bool = False,
     ) -> None:
         self.spec = choose_model(model)
         chosen = _choose_backend(self.spec, backend)
-        self._key: _Key = (self.spec.key, device, chosen, threads)
+        if chosen == "onnx" and (precision != "fp32" or compiled):
+            raise BackendError(
+                "precision and compiled belong to the timm backend; export an ONNX file of that precision"
+            )
+        self._key: _Key = (self.spec.key, device, chosen, threads, precision, compiled)
         self._backend: Backend | None = _acquire(self._key, self.spec, device)
 
     @property
@@ -104,9 +118,14 @@ class VisionEmbedder:
         for index, crop in enumerate(crops):
             check_crop(crop, index)
         rows = np.empty((len(crops), self.dim), np.float32)
-        for start in range(0, len(crops), MAX_BATCH):
-            part = crops[start : start + MAX_BATCH]
-            rows[start : start + len(part)] = unit_rows(backend.infer(preprocess(part, self.spec.preprocessing)))
+        step = MAX_BATCH if backend.device == "cpu" else MAX_GPU_BATCH
+        for start in range(0, len(crops), step):
+            part = crops[start : start + step]
+            if isinstance(backend, CropBackend):
+                answer = backend.infer_crops(part)
+            else:
+                answer = backend.infer(preprocess(part, self.spec.preprocessing))
+            rows[start : start + len(part)] = unit_rows(answer)
         return rows
 
     def close(self) -> None:
@@ -162,11 +181,12 @@ def _give_back(key: _Key) -> None:
 
 
 def _load(key: _Key, spec: ModelSpec, device: Device) -> Backend:
-    _, _, backend, threads = key
+    _, _, backend, threads, precision, compiled = key
     if backend == "timm":
         from vpx_vision_embed.backends.timm import TimmBackend
 
-        return TimmBackend(spec, weights.locate_state_dict(spec), device, threads)
+        path = weights.locate_state_dict(spec)
+        return TimmBackend(spec, path, device, threads, precision=precision, compiled=compiled)
     from vpx_vision_embed.backends.onnx import OnnxBackend
 
     return OnnxBackend(weights.locate(spec), spec.dim, device, threads)

@@ -74,6 +74,10 @@ class BackendUnavailableError(BackendError):
     """The library or the device that was asked for is not on this machine."""
 
 
+class ExportError(VisionEmbedError, RuntimeError):
+    """A model could not be exported, or the export answers too differently to be kept."""
+
+
 class ClosedError(VisionEmbedError, RuntimeError):
     """An embedder was used after `close()`."""
 

@@ -82,17 +82,22 @@ def check_crop(crop: object, index: int = 0) -> None:
 def resized_centre(crop: NDArray[np.uint8], spec: Preprocessing) -> Floats:
     """(3, size, size) float32 RGB planes in 0..255: short side to size / crop_pct, then the centre square."""
     height, width = crop.shape[:2]
-    short = int(spec.size_px / spec.crop_pct)
-    if width <= height:
-        out_width, out_height = short, int(short * height / width)
-    else:
-        out_width, out_height = int(short * width / height), short
-    left, top = round((out_width - spec.size_px) / 2), round((out_height - spec.size_px) / 2)
+    (out_height, out_width), (top, left) = resized_size(height, width, spec)
     planes = np.ascontiguousarray(crop[:, :, ::-1].transpose(2, 0, 1), dtype=np.float32)
     across = _apply(planes.reshape(3 * height, width), _plan(width, out_width, left, spec.size_px))
     columns = np.ascontiguousarray(across.reshape(3, height, spec.size_px).transpose(0, 2, 1))
     down = _apply(columns.reshape(3 * spec.size_px, height), _plan(height, out_height, top, spec.size_px))
     return down.reshape(3, spec.size_px, spec.size_px).transpose(0, 2, 1)
+
+
+def resized_size(height: int, width: int, spec: Preprocessing) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(height, width) after the resize and (top, left) of the centre crop in it, all in px."""
+    short = int(spec.size_px / spec.crop_pct)
+    if width <= height:
+        out_width, out_height = short, int(short * height / width)
+    else:
+        out_width, out_height = int(short * width / height), short
+    return (out_height, out_width), (round((out_height - spec.size_px) / 2), round((out_width - spec.size_px) / 2))
 
 
 def quickly_resized(crop: NDArray[np.uint8], spec: Preprocessing) -> Sequence[NDArray[np.uint8]]:

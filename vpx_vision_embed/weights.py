@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import os
 import re
 from pathlib import Path
 
@@ -97,6 +98,21 @@ def locate_state_dict(spec: ModelSpec) -> Path:
     sums = _expected_sums(spec, path, (spec.timm_file,))
     verify(path, sums[path.name], spec)
     return path
+
+
+def onnx_name(spec: ModelSpec, precision: str = "fp32") -> str:
+    """File name of a row's own export at a precision."""
+    return f"{spec.key}.onnx" if precision == "fp32" else f"{spec.key}.{precision}.onnx"
+
+
+def adopt(file: Path, folder: Path) -> None:
+    """Move a finished file into a folder together with its checksum list; an older one of the name is replaced."""
+    listing = file.with_name(file.name + ".sha256")
+    listing.write_text(f"{sha256(file)}  {file.name}\n", encoding="utf-8")
+    with file.open("rb") as content:
+        os.fsync(content.fileno())
+    listing.replace(folder / listing.name)
+    file.replace(folder / file.name)
 
 
 def verify(path: Path, expected: str, spec: ModelSpec) -> None:

@@ -17,6 +17,8 @@ from vpx_vision_embed.backends.onnx import OnnxBackend
 from vpx_vision_embed.errors import BackendError, BackendUnavailableError, ClosedError
 from vpx_vision_embed.models import BUNDLED, get_spec
 
+from .timm_import import timm_or_skip
+
 BATCH_TOLERANCE = 1e-5
 
 Make = Callable[[], Backend]
@@ -26,7 +28,7 @@ def inputs(count: int, seed: int = 0) -> NDArray[np.float32]:
     return np.random.default_rng(seed).standard_normal((count, 3, 224, 224), dtype=np.float32)
 
 
-@pytest.fixture(params=["pooling", "bundled", "timm"])
+@pytest.fixture(params=["pooling", "bundled", "timm", "timm-onnx"])
 def made(request: pytest.FixtureRequest, tmp_path: Path, onnx_files: Any) -> Iterator[tuple[Make, int]]:
     """A factory of backends with the same weights every time, and the dimension of their answers."""
     if request.param == "pooling":
@@ -36,20 +38,35 @@ def made(request: pytest.FixtureRequest, tmp_path: Path, onnx_files: Any) -> Ite
     elif request.param == "bundled":
         path = request.getfixturevalue("bundled_path")
         yield lambda: OnnxBackend(path, BUNDLED.dim, "cpu"), BUNDLED.dim
+    elif request.param == "timm":
+        timm_or_skip()
+        yield random_dinov2, 384
     else:
-        yield from timm_factory()
+        timm_or_skip()
+        path = tmp_path / "dinov2.onnx"
+        write_random_onnx(path)
+        yield lambda: OnnxBackend(path, 384, "cpu"), 384
 
 
-def timm_factory() -> Iterator[tuple[Make, int]]:
-    torch = pytest.importorskip("torch", reason="the extra `timm` is not installed")
-    pytest.importorskip("timm", reason="the extra `timm` is not installed", exc_type=(ImportError, RuntimeError))
+def write_random_onnx(path: Path) -> None:
+    import torch
+
+    from vpx_vision_embed.backends.export import parity_images
+    from vpx_vision_embed.backends.timm import build_model, write_onnx
+
+    torch.manual_seed(0)
+    spec = get_spec("dinov2-vits14")
+    write_onnx(build_model(spec, None), spec, path, parity_images(spec), 17)
+
+
+def random_dinov2() -> Any:
+    """The design's default architecture with the same random weights every time."""
+    import torch
+
     from vpx_vision_embed.backends.timm import TimmBackend
 
-    def make() -> Backend:
-        torch.manual_seed(0)
-        return TimmBackend(get_spec("dinov2-vits14"), None, "cpu")
-
-    yield make, 384
+    torch.manual_seed(0)
+    return TimmBackend(get_spec("dinov2-vits14"), None, "cpu")
 
 
 def test_answers_are_float32_rows_and_repeatable(made: tuple[Make, int]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from collections.abc import Sequence
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from vpx_vision_embed.errors import BackendError
 
 Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["fp32", "fp16", "bf16"]
 
 
 class Backend(Protocol):
@@ -27,6 +29,14 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Let go of the model's memory; a second call does nothing."""
+
+
+@runtime_checkable
+class CropBackend(Protocol):
+    """A backend that resizes and normalises on its own device."""
+
+    def infer_crops(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """(h, w, 3) uint8 BGR crops, n ≥ 1 → (n, dim) float32, not normalised."""
 
 
 def require_answer(answer: NDArray[np.float32], rows: int, dim: int) -> NDArray[np.float32]:
