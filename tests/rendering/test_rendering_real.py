@@ -13,8 +13,8 @@ from visualbase import FileSource, Frame
 from vpx.face_detect import FaceDetectionAnalyzer
 from vpx.sdk.weights import WeightsError, load_weights
 
-POSE_DEG = 8.0
-"""The mesh reads this rider's straight, calm face up to 5 degrees down."""
+POSE_DEG = 3.5
+"""What is wanted of each angle."""
 STRANGER = 0.88
 """Face-ID cosine (bundled model) below which two faces are surely two people."""
 

@@ -12,10 +12,10 @@ from vpx.face_detect.canonical import CANONICAL, POSE_POINTS, POSE_WEIGHTS
 # The mesh flattens the face's relief, which compresses yaw. Stretching its depth by this much before the fit is a
 # monotone correction; beyond 55 degrees a rest stays: the hidden half of the mesh is guessed.
 DEPTH_GAIN = 1.25
-# The mesh of a face that looks ahead comes out a little down: by 4.2 degrees on labelled photos, by 4.8 in the mean of
-# rendered heads with other proportions each (a person's own zero differs by 2 to 4 from it, which no single picture
-# tells), by 2.3 in the median of 18 people, if they look straight at the camera. Undone in the head's own frame, so
-# that a turned or tilted head is corrected about its own axis.
+# The mesh of a face that looks ahead comes out a little down: by 4.2 degrees on labelled photos, by about 5 in the mean
+# of twelve rendered heads of other proportions each (a person's own zero differs from it by 2 to 4, which no single
+# picture tells), by 2.3 in the median of 18 people, if they look straight at the camera. Undone in the head's own
+# frame, so that a turned or tilted head is corrected about its own axis.
 PITCH_ZERO_DEG = 4.5
 _MIRROR = np.array([-1.0, 1.0, 1.0])
 
