@@ -1,4 +1,4 @@
-"""`vision-embed models | pull | embed`.
+"""`vision-embed models | pull | export | embed`.
 
 Exit codes: 0 done, 1 internal error, 2 usage, settings or missing weights, 3 input unreadable or download failed,
 5 part of the images failed.
@@ -19,8 +19,9 @@ from rich.table import Table
 from vpx_vision_embed import weights
 from vpx_vision_embed.embedder import VisionEmbedder
 from vpx_vision_embed.errors import PullError, VisionEmbedError, WeightsError
-from vpx_vision_embed.models import MODELS, ModelSpec, get_spec
+from vpx_vision_embed.models import MODELS, ExportPrecision, HubSource, ModelSpec, get_spec
 from vpx_vision_embed.pull import pull as pull_weights
+from vpx_vision_embed.pull import pull_state_dict
 
 EXIT_SETTINGS, EXIT_UNREADABLE, EXIT_PARTLY = 2, 3, 5
 
@@ -42,15 +43,36 @@ def models() -> None:
 
 
 @app.command()
-def pull(name: Annotated[str, typer.Argument(help="A model's key; `bundled` for the bundled one.")]) -> None:
+def pull(
+    name: Annotated[str, typer.Argument(help="A model's key; `bundled` for the bundled one.")],
+    revision: Annotated[str | None, typer.Option(help="Commit, for a model that is not pinned.")] = None,
+    sha256: Annotated[str | None, typer.Option(help="What the file must be; recorded.")] = None,
+) -> None:
     """Fetch the weights of a model, verified. Does nothing if they are local already."""
     try:
-        path = pull_weights(get_spec(name))
+        spec = get_spec(name)
+        from_hub = isinstance(spec.source, HubSource)
+        path = pull_state_dict(spec, revision, sha256) if from_hub else pull_weights(spec)
     except PullError as error:
         raise _fail(error, EXIT_UNREADABLE) from error
     except VisionEmbedError as error:
         raise _fail(error, EXIT_SETTINGS) from error
     typer.echo(f"{path} is here and verified")
+
+
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(help="A model's key; its weights must be local.")],
+    precision: Annotated[ExportPrecision, typer.Option(help="fp32, fp16 or int8.")] = "fp32",
+) -> None:
+    """Write a model as ONNX for ONNX Runtime; kept only if it answers like the model it came from."""
+    try:
+        from vpx_vision_embed.backends.export import export as export_model
+
+        done = export_model(get_spec(name), precision)
+    except VisionEmbedError as error:
+        raise _fail(error, EXIT_SETTINGS) from error
+    typer.echo(f"{done.path} answers at a cosine of at least {done.least_cosine:.5f} to the model it came from")
 
 
 @app.command()

@@ -66,7 +66,7 @@ class VisionEmbedder:
         device: "auto", "cpu" or "cuda".
         threads: CPU threads per inference.
         backend: "auto" takes ONNX Runtime if the model's ONNX file is local, otherwise timm.
-        precision: "fp32", or "fp16" and "bf16" with timm; an ONNX file has the precision it was exported with.
+        precision: "fp32" or "fp16"; "bf16" with timm; "int8" with ONNX, whose files `vision-embed export` writes.
         compiled: torch.compile, with timm.
 
     Raises:
@@ -85,10 +85,10 @@ class VisionEmbedder:
     ) -> None:
         self.spec = choose_model(model)
         chosen = _choose_backend(self.spec, backend)
-        if chosen == "onnx" and (precision != "fp32" or compiled):
-            raise BackendError(
-                "precision and compiled belong to the timm backend; export an ONNX file of that precision"
-            )
+        if chosen == "onnx" and (precision == "bf16" or compiled):
+            raise BackendError("bf16 and compiled belong to the timm backend")
+        if chosen == "timm" and precision == "int8":
+            raise BackendError("int8 belongs to the ONNX backend")
         self._key: _Key = (self.spec.key, device, chosen, threads, precision, compiled)
         self._backend: Backend | None = _acquire(self._key, self.spec, device)
 
@@ -96,6 +96,12 @@ class VisionEmbedder:
     def dim(self) -> int:
         """Length of an embedding."""
         return self.spec.dim
+
+    @property
+    def version(self) -> str:
+        """What to write beside every embedding: the row's version tag, and the precision where it is not fp32."""
+        precision = self._key[4]
+        return self.spec.version if precision == "fp32" else f"{self.spec.version}-{precision}"
 
     @property
     def device(self) -> str:
@@ -189,4 +195,4 @@ def _load(key: _Key, spec: ModelSpec, device: Device) -> Backend:
         return TimmBackend(spec, path, device, threads, precision=precision, compiled=compiled)
     from vpx_vision_embed.backends.onnx import OnnxBackend
 
-    return OnnxBackend(weights.locate(spec), spec.dim, device, threads)
+    return OnnxBackend(weights.locate(spec, precision), spec.dim, device, threads)

@@ -15,6 +15,8 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
 
+ExportPrecision = Literal["fp32", "fp16", "int8"]
+
 
 @dataclass(frozen=True)
 class WeightFile:
@@ -45,7 +47,9 @@ class HubSource:
 
     repo: str
     revision: str | None
-    """Commit the files are pinned to; None = not pinned yet."""
+    """Commit the files are pinned to; None = not pinned."""
+    file: str = "model.safetensors"
+    """Name of the state dict in the repository."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,8 @@ def _hub_row(
     pooling: Literal["cls", "attention"],
     preprocessing: Preprocessing,
     novelty: NoveltyCalibration,
+    revision: str | None = None,
+    sha256: str | None = None,
 ) -> ModelSpec:
     return ModelSpec(
         key=key,
@@ -124,12 +130,12 @@ def _hub_row(
         dim=dim,
         pooling=pooling,
         licence="Apache-2.0",
-        source=HubSource(f"timm/{timm_name}", revision=None),
+        source=HubSource(f"timm/{timm_name}", revision),
         preprocessing=preprocessing,
         novelty=novelty,
         onnx=(WeightFile(f"{key}.onnx"),),
         timm_name=timm_name,
-        timm_file=WeightFile(f"{key}.safetensors"),
+        timm_file=WeightFile(f"{key}.safetensors", sha256),
     )
 
 
@@ -174,12 +180,41 @@ _SIGLIP_NOVELTY = NoveltyCalibration(
 _VIT_224 = Preprocessing(224, 1.0, IMAGENET_MEAN, IMAGENET_STD)
 _SIGLIP_224 = Preprocessing(224, 0.9, HALF, HALF)
 
+# Revisions and sums as several independent public repositories state them for these files; nothing was downloaded here.
+# No such statement was found for the first SigLIP, whose file a user pins himself (`vision-embed pull --sha256`).
 MODELS: tuple[ModelSpec, ...] = (
     BUNDLED,
-    _hub_row("dinov2-vits14", "vit_small_patch14_dinov2.lvd142m", 384, "cls", _VIT_224, _DINOV2_NOVELTY),
-    _hub_row("dinov2-vitb14", "vit_base_patch14_dinov2.lvd142m", 768, "cls", _VIT_224, _DINOV2_NOVELTY),
+    _hub_row(
+        "dinov2-vits14",
+        "vit_small_patch14_dinov2.lvd142m",
+        384,
+        "cls",
+        _VIT_224,
+        _DINOV2_NOVELTY,
+        "4610ca143709d58a633b6397a74412c2c3842454",
+        "04d27f3400d059fc0cfd7d17dd1909a75bf3ea8fb3eeb48b97cb99e57ee20081",
+    ),
+    _hub_row(
+        "dinov2-vitb14",
+        "vit_base_patch14_dinov2.lvd142m",
+        768,
+        "cls",
+        _VIT_224,
+        _DINOV2_NOVELTY,
+        "4685c99dabffe5affac90bd99dbffd25801ae58d",
+        "55cbb5d887b336d430e649c277b85a1429e724871f9d02ac16203235886d8c7b",
+    ),
     _hub_row("siglip-b16-224", "vit_base_patch16_siglip_224.webli", 768, "attention", _SIGLIP_224, _SIGLIP_NOVELTY),
-    _hub_row("siglip2-b16-224", "vit_base_patch16_siglip_224.v2_webli", 768, "attention", _SIGLIP_224, _SIGLIP_NOVELTY),
+    _hub_row(
+        "siglip2-b16-224",
+        "vit_base_patch16_siglip_224.v2_webli",
+        768,
+        "attention",
+        _SIGLIP_224,
+        _SIGLIP_NOVELTY,
+        "4c3661e5ac879a276ddc5ddc6d3f0ecc78fd5d82",
+        "9106b0d8d9d02ea90fc3571fffd1557cf444736f695ee40b1e57c856bc3d9494",
+    ),
 )
 """Every model, the one that needs no model hub first."""
 

@@ -1,8 +1,8 @@
 """From a model row to verified files on this machine; nothing is ever downloaded here (see `pull`).
 
-Files of a row with pinned hashes lie in `<models_dir>/vision/<key>/`, or are those of the installed package that
-carries them. Files of a row without pins may be put at `<models_dir>/vision/<name>` by hand: then a list
-`<name>.sha256` beside them (the output of `sha256sum`) says what they must be, and stands for the row's missing pins.
+What `pull` fetched lies in `<models_dir>/vision/<key>/`, or in the installed package that carries it; what `export`
+made lies at `<models_dir>/vision/<name>`. A file that the row does not pin needs a list `<name>.sha256` beside it (the
+output of `sha256sum`): written by `export`, by `pull --sha256` or by hand, it says what the file must be from then on.
 """
 
 from __future__ import annotations
@@ -47,11 +47,17 @@ def remedy(spec: ModelSpec) -> str:
     """What to do about missing or wrong files of a row, as the end of a sentence."""
     if is_pinned(spec):
         return f"run `vision-embed pull {spec.aliases[0] if spec.aliases else spec.key}`"
-    name = spec.onnx[0].name
+    if can_pull(spec):
+        return f"run `vision-embed pull {spec.key}`, and `vision-embed export {spec.key}` for ONNX Runtime"
     return (
-        f"this model is not pinned yet and cannot be pulled; put your own export at {vision_dir() / name} "
-        f"with its checksum in {name}.sha256, or choose another model"
+        f"this version does not pin its files; run `vision-embed pull {spec.key} --revision COMMIT --sha256 HEX` with "
+        f"values that you trust, or choose another model"
     )
+
+
+def can_pull(spec: ModelSpec) -> bool:
+    """Whether the row itself says from where its state dict comes and what it must be."""
+    return spec.timm_file is not None and spec.timm_file.sha256 is not None
 
 
 def is_pinned(spec: ModelSpec) -> bool:
@@ -69,8 +75,8 @@ def has_onnx(spec: ModelSpec) -> bool:
     return _find_folder(spec, spec.onnx[0].name) is not None
 
 
-def locate(spec: ModelSpec) -> Path:
-    """The verified ONNX model file of a row; its external data lies verified beside it.
+def locate(spec: ModelSpec, precision: str = "fp32") -> Path:
+    """The verified ONNX model file of a row at a precision; its external data lies verified beside it.
 
     Raises:
         WeightsMissingError: no file here, with the command that fetches it.
@@ -78,12 +84,15 @@ def locate(spec: ModelSpec) -> Path:
         WeightsUnpinnedError: a file of an unpinned row without its checksum list.
         WeightsUnsafeError: a model that refers to data outside its own files.
     """
-    name = spec.onnx[0].name
+    name, files, remedies = spec.onnx[0].name, spec.onnx, remedy(spec)
     folder = _find_folder(spec, name)
-    if folder is None:
-        raise WeightsMissingError(spec.key, _search_dirs(spec), remedy(spec))
+    if precision != "fp32":
+        name, folder = onnx_name(spec, precision), vision_dir()
+        files, remedies = (WeightFile(name),), f"run `vision-embed export {spec.key} --precision {precision}`"
+    if folder is None or not (folder / name).is_file():
+        raise WeightsMissingError(spec.key, _search_dirs(spec), remedies)
     model = folder / name
-    sums = _expected_sums(spec, model, spec.onnx)
+    sums = _expected_sums(spec, model, files)
     for file_name, expected in sums.items():
         verify(folder / file_name, expected, spec)
     require_only_beside(model, set(sums) - {name})
@@ -130,8 +139,8 @@ def verify(path: Path, expected: str, spec: ModelSpec) -> None:
 def _state_dict_path(spec: ModelSpec) -> Path | None:
     if spec.timm_file is None:
         return None
-    path = vision_dir() / spec.timm_file.name
-    return path if path.is_file() else None
+    places = (own_dir(spec) / spec.timm_file.name, vision_dir() / spec.timm_file.name)
+    return next((path for path in places if path.is_file()), None)
 
 
 def _search_dirs(spec: ModelSpec) -> list[Path]:

@@ -75,7 +75,9 @@ def test_embed_of_nothing_readable_fails(fake_model: str, tmp_path: Path) -> Non
     ("arguments", "code", "complaint"),
     [
         (["pull", "nope"], 2, "unknown vision model 'nope'"),
-        (["pull", "dinov2-vits14"], 2, "cannot be pulled"),
+        (["pull", "siglip-b16-224"], 2, "cannot be pulled as it is"),
+        (["export", "bundled"], 2, "there is nothing to export"),
+        (["export", "siglip2-b16-224"], 2, "siglip2-b16-224"),
         (["embed", "x.png", "--model", "siglip-b16-224"], 2, "no weights for siglip-b16-224"),
         (["embed", "x.png", "--model", "nope"], 2, "unknown vision model"),
         (["embed"], 2, "Missing argument"),

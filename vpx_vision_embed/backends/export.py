@@ -6,7 +6,6 @@ import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +13,7 @@ from numpy.typing import NDArray
 from vpx_vision_embed import weights
 from vpx_vision_embed.backends.onnx import OnnxBackend
 from vpx_vision_embed.errors import BackendUnavailableError, ExportError, WeightsError
-from vpx_vision_embed.models import ModelSpec
-
-ExportPrecision = Literal["fp32", "fp16", "int8"]
+from vpx_vision_embed.models import ExportPrecision, ModelSpec
 
 LEAST_COSINE: dict[ExportPrecision, float] = {"fp32": 0.99999, "fp16": 0.999, "int8": 0.97}
 """Cosine of every parity image between the export and fp32, below which the export is thrown away."""
@@ -60,9 +57,10 @@ def _export(spec: ModelSpec, precision: ExportPrecision, scratch: Path, folder: 
         whole = weights.locate(spec)
         expected = OnnxBackend(whole, spec.dim, "cpu").infer(parity_images(spec))
     else:
+        state_dict = weights.locate_state_dict(spec)
         from vpx_vision_embed.backends.timm import build_model, write_onnx
 
-        model = build_model(spec, weights.locate_state_dict(spec))
+        model = build_model(spec, state_dict)
         whole = scratch / "fp32.onnx"
         expected = write_onnx(model, spec, whole, parity_images(spec), _OPSET)
     part = scratch / weights.onnx_name(spec, precision)

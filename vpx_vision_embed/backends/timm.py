@@ -52,7 +52,7 @@ class TimmBackend:
         self._device = _choose_device(device)
         self._dim = spec.dim
         self._preprocessing = spec.preprocessing
-        self._autocast = {"fp32": None, "fp16": torch.float16, "bf16": torch.bfloat16}[precision]
+        self._autocast = {"fp16": torch.float16, "bf16": torch.bfloat16}.get(precision)
         if self._device == "cpu" and torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
         model = build_model(spec, state_dict).to(self._device)
