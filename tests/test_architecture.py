@@ -104,6 +104,18 @@ def test_hooks_are_known_to_adapters_and_what_stands_above_them() -> None:
     assert {p.name for p in below for m in modules_imported(p) if m.startswith("vpx_identity_builder.hooks")} == set()
 
 
+def test_the_memory_is_a_plugin_that_only_a_run_brings_in() -> None:
+    memory = sorted(BUILDER.glob("memory*.py"))
+    above = {f"vpx_identity_builder.{name}" for name in ("module", "run", "cli", "commands", "settings", "hooks_calls")}
+    assert {m for path in memory for m in modules_imported(path) if ".".join(m.split(".")[:2]) in above} == set()
+    users = {
+        path.relative_to(BUILDER).as_posix()
+        for path in files(BUILDER)
+        if path not in memory and any(m.startswith("vpx_identity_builder.memory") for m in modules_imported(path))
+    }
+    assert users <= {"run.py", "commands/plugins.py", "commands/erase.py", "erasure.py"}
+
+
 def test_only_hooks_know_the_plugin_library() -> None:
     users = {path.name for path in files(BUILDER) for m, _ in imports_of(path) if m.split(".")[0] == "pluggy"}
     assert users == {"hooks.py", "hooks_calls.py", "hooks_plugins.py"}

@@ -40,6 +40,10 @@ from vpx_identity_builder.documents_parts import (
 __all__ = ["RunContext", "image_meta", "pair_meta", "person_folder", "person_meta", "result_meta"]
 
 
+MEMORIES = ("memory:", "momentbank:")
+"""How the source of a prototype begins where a memory bank stands for it."""
+
+
 def person_meta(person: PersonSet, models: ModelNames, context: RunContext) -> schema.PersonMeta:
     """The person summary of §2. Raises `DocumentError`."""
     coverage = person.coverage
@@ -47,7 +51,7 @@ def person_meta(person: PersonSet, models: ModelNames, context: RunContext) -> s
         return schema.PersonMeta(
             person_id=person.person_id,
             track_score=rounded(person.track_score),
-            prototype_type="memory_bank" if person.prototype_source.startswith("memory") else "medoid",
+            prototype_type="memory_bank" if person.prototype_source.startswith(MEMORIES) else "medoid",
             anchor_count=len(person.anchors),
             coverage_buckets_filled=shares_of(coverage),
             challenge_count=len(person.challenge),

@@ -96,6 +96,15 @@ class EncodingError(IdentityBuilderError, ValueError):
         super().__init__(f"cannot encode the crop {box} as {image_format}: {reason}")
 
 
+class MemoryBankError(IdentityBuilderError, ValueError):
+    """What is remembered in `path` cannot be used or written, and what to do."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"memory bank {path}: {reason}")
+
+
 class ExportError(IdentityBuilderError, OSError):
     """A result cannot be written. What was published before under `target` is still there, complete."""
 

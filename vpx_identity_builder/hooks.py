@@ -15,7 +15,7 @@ import pluggy
 
 from .core.config import FaceIdModel
 from .core.policy import Stability
-from .core.types import ChosenImage, FaceSample, PersonSet, Vector
+from .core.types import ChosenImage, FaceSample, PersonSet, RunResult, Vector
 from .export.bundle import Bundle
 from .pixels import Image
 
@@ -55,8 +55,11 @@ def identity_builder_image_saved(image: ChosenImage, person: PersonSet, path: Pa
 
 
 @hookspec
-def identity_builder_person_finished(person: PersonSet, folder: Path, video_id: str, model: FaceIdModel) -> None:
-    """A person was published in `folder`, after all images. `model` made the embeddings. Not called for checkpoints."""
+def identity_builder_person_finished(
+    person: PersonSet, result: RunResult, folder: Path, video_id: str, model: FaceIdModel
+) -> None:
+    """A person of `result` was published in `folder`, told after all its images and in the order of person ids.
+    `model` made the embeddings. Not called for checkpoints."""
 
 
 @hookspec

@@ -18,7 +18,8 @@ from .core.config import FaceIdModel, GateConfig
 from .core.geometry import clip
 from .core.policy import AS_DESIGNED, Policy, Stability
 from .core.quality import quality_score
-from .core.types import FaceSample, PersonSet, RunResult, Vector
+from .core.types import FaceSample, RunResult, Vector
+from .documents import person_folder
 from .export.builtin import FolderExporter, ReportExporter
 from .export.bundle import Bundle, image_path
 from .hooks_faults import HookError, HookFault, fault_of
@@ -120,11 +121,9 @@ class Hooks:
                 path = folder / image_path(person.person_id, image)
                 arguments = {"image": image, "person": person, "path": path}
                 self._tell("identity_builder_image_saved", arguments)
-            self._tell_finished(person, folder, video_id, model)
-
-    def _tell_finished(self, person: PersonSet, folder: Path, video_id: str, model: FaceIdModel) -> None:
-        arguments = {"person": person, "folder": folder / f"person_{person.person_id}", "video_id": video_id}
-        self._tell("identity_builder_person_finished", {**arguments, "model": model})
+            own = folder / person_folder(person.person_id)
+            about = {"person": person, "result": result, "folder": own, "video_id": video_id, "model": model}
+            self._tell("identity_builder_person_finished", about)
 
     def _tell(self, hook: str, arguments: Mapping[str, object]) -> None:
         for _ in self._answers(hook, arguments, lambda answer: answer):

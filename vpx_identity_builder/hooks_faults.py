@@ -34,10 +34,9 @@ class HookFault:
 
 def fault_of(plugin: str, hook: str, arguments: Mapping[str, object], error: Exception) -> HookFault:
     """The fault that an exception amounts to."""
-    text = " ".join(str(error).split())[:LONGEST_TEXT]
-    reason = (
-        text if isinstance(error, IdentityBuilderError) and text else f"{type(error).__name__}: {text}".rstrip(": ")
-    )
+    text = " ".join(str(error).split())
+    ours = isinstance(error, IdentityBuilderError) and text
+    reason = text if ours else f"{type(error).__name__}: {text[:LONGEST_TEXT]}".rstrip(": ")
     return HookFault(
         plugin, hook, ", ".join(f"{name}={_described(value)}" for name, value in arguments.items()), reason
     )

@@ -17,12 +17,13 @@ from .errors import IdentityBuilderError
 from .highlights import Highlights
 from .hooks_calls import Hooks
 from .hooks_plugins import Plugin, names_of
+from .memory_plugin import memory_for
 from .names import frame_hash
 from .observations import InputRules, Translation, VisionModel
 from .pitch_sign import PitchEvidence
 from .place import Place, SourceInfo
 from .recorder import Recorder, Tidier
-from .settings import Settings
+from .settings import OutputSettings, Settings
 from .windows import HighlightWindow
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,13 @@ def face_id_rows(settings: Settings) -> tuple[FaceIdModel, ...]:
     wanted = settings.output.face_id_model
     rows = FACE_ID_MODELS if wanted == "auto" else tuple(row for row in FACE_ID_MODELS if row.name == wanted)
     return tuple(settings.overrides.face_id(row) for row in rows)
+
+
+def remembering(output: OutputSettings, place: Place) -> list[Plugin]:
+    """The memory as a plugin, where the settings name a bank."""
+    if output.memory_bank is None:
+        return []
+    return [memory_for(output.memory_bank, output.memory_labels, lambda: place.target().parent.name)]
 
 
 @dataclass(slots=True, eq=False)
@@ -64,7 +72,8 @@ class Run:
     def __post_init__(self) -> None:
         scale = self.settings.overrides.novelty(UNCALIBRATED_NOVELTY)
         self.place = Place(self.settings, self.source)
-        self.hooks = Hooks(given=self.plugins, skipped=names_of(self.settings.output.plugins_off))
+        skipped = names_of(self.settings.output.plugins_off)
+        self.hooks = Hooks(remembering(self.settings.output, self.place), self.plugins, skipped)
         self.highlights = Highlights(self.settings.highlights, self.windows, self.hooks, self.source.fps)
         policy = self.hooks.policy(self._named)
         self.builder = IdentitySetBuilder(self.settings.config, face_id_rows(self.settings), scale, scale, policy)

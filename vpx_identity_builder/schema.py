@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 
 from vpx_identity_builder.core.types import StopReason
 from vpx_identity_builder.errors import DocumentError
+from vpx_identity_builder.schema_memory import MemoryBankDocument
 from vpx_identity_builder.schema_parts import (
     Cosine,
     CoverageShares,
@@ -139,6 +140,7 @@ DOCUMENTS: dict[str, type[Document]] = {
     "image_meta": ImageMeta,
     "pair_meta": PairMeta,
     "result": ResultMeta,
+    "memory_bank": MemoryBankDocument,
     "references": ReferencesMeta,
 }
 

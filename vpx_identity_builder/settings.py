@@ -93,10 +93,23 @@ class OutputSettings:
         default="", metadata=_meta("installed plugins that are not asked (docs/hooks.md); names with commas between")
     )
 
+    memory_bank: Path | None = field(
+        default=None, metadata=_meta("folder of remembered persons, recognised and learnt from; unset: no memory")
+    )
+    memory_person: str = field(
+        default="",
+        metadata=_meta("labels of new persons in the memory, person_0 first, commas between; empty: by video"),
+    )
+
     @property
     def pitch_signs(self) -> Mapping[str, PitchSign]:
         """Source of head poses → how its pitch is to be understood."""
         return {"face.detect": self.face_detect_pitch, "head.pose": self.head_pose_pitch}
+
+    @property
+    def memory_labels(self) -> tuple[str, ...]:
+        """`memory_person` as names; an empty one is named by the video."""
+        return tuple(name.strip() for name in self.memory_person.split(",")) if self.memory_person.strip() else ()
 
     @property
     def extra_modules(self) -> tuple[str, ...]:
@@ -199,7 +212,15 @@ class Settings:
 
     def changed(self) -> dict[str, str | int | float | bool]:
         """What differs from the defaults and bears on the choice of images; paths and names stay out."""
-        private = ("output_dir", "video_id", "checkpoint_s", "run_log", "run_log_crops_mb")
+        private = (
+            "output_dir",
+            "video_id",
+            "checkpoint_s",
+            "run_log",
+            "run_log_crops_mb",
+            "memory_bank",
+            "memory_person",
+        )
         return {
             row.key: row.value
             for row in self.rows()

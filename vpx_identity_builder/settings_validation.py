@@ -176,11 +176,13 @@ def _between(values: Mapping[str, Any], found: Mapping[str, Found], wrong: set[s
 
 
 def _named(values: Mapping[str, Any], found: Mapping[str, Found]) -> list[SettingProblem]:
-    name = values["video_id"]
-    if name is None:
-        return []
-    try:
-        safe_video_id(name)
-    except FolderNameError as error:
-        return [SettingProblem("video_id", name, f"cannot name a folder: {error.reason}", found["video_id"].origin)]
-    return []
+    labels = (name.strip() for name in values["memory_person"].split(","))
+    given = [("video_id", values["video_id"]), *(("memory_person", name) for name in labels if name)]
+    problems = []
+    for key, name in given:
+        try:
+            if name is not None:
+                safe_video_id(name)
+        except FolderNameError as error:
+            problems.append(SettingProblem(key, name, f"cannot name a folder: {error.reason}", found[key].origin))
+    return problems

@@ -237,7 +237,7 @@ FAULTS = [
     ("identity_builder_bucket_axes", lambda: {"Lighting": "left"}, "'Lighting': 'left' are no names"),
     ("identity_builder_bucket_axes", lambda: ["left"], "must give a mapping of axis to bin"),
     ("identity_builder_image_saved", failing, "called with image=anchor_001, person=person 0, path="),
-    ("identity_builder_person_finished", failing, "called with person=person 0, folder="),
+    ("identity_builder_person_finished", failing, "called with person=person 0, result=RunResult, folder="),
     ("identity_builder_export", lambda: {"../out.txt": b""}, "'../out.txt' is no path inside the set"),
     ("identity_builder_export", lambda: {"/out.txt": b""}, "'/out.txt' is no path inside the set"),
     ("identity_builder_export", lambda: {"Result.json": b""}, "stands where another file or folder does"),

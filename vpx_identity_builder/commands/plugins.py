@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rich.console import Console
 from rich.table import Table
 
 from vpx_identity_builder.commands.edge import say
 from vpx_identity_builder.hooks_calls import EXPORTERS
 from vpx_identity_builder.hooks_plugins import Installed, hooks_of, installed
+from vpx_identity_builder.memory_plugin import NAME, Memory
 from vpx_identity_builder.place import app_version
 
 PREFIX = "identity_builder_"
@@ -30,4 +33,8 @@ def run() -> int:
 
 
 def _builtin() -> list[Installed]:
-    return [Installed(name, f"{app_version()} (built in)", hooks_of(plugin)) for name, plugin in EXPORTERS]
+    memory = Memory(Path(), (), str)
+    return [
+        Installed(name, f"{app_version()} (built in)", hooks_of(plugin))
+        for name, plugin in (*EXPORTERS, (NAME, memory))
+    ]
