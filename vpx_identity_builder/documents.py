@@ -32,6 +32,7 @@ from vpx_identity_builder.documents_parts import (
     scale_of,
     shares_of,
     simultaneous_of,
+    source_file_of,
     summary_of,
     unpublished_of,
     version_of,
@@ -42,6 +43,8 @@ __all__ = ["RunContext", "image_meta", "pair_meta", "person_folder", "person_met
 
 MEMORIES = ("memory:", "momentbank:")
 """How the source of a prototype begins where a memory bank stands for it."""
+FRAME_LIMIT = "frame_limit"
+"""Fault that is counted where a run was asked to look at so many frames only, and the video goes on."""
 
 
 def person_meta(person: PersonSet, models: ModelNames, context: RunContext) -> schema.PersonMeta:
@@ -113,6 +116,7 @@ def image_meta(image: ChosenImage, person_id: int, models: ModelNames, context: 
                 measures=measures_of(candidate),
                 expression_source=expression_source_of(candidate),
                 source_size_px=sample.frame_size_px,
+                source_file=source_file_of(sample.frame_idx, context),
                 in_highlight=sample.in_highlight,
                 condition=image.condition,
                 cues=None if image.condition is None else cues_for(image.condition),
@@ -147,6 +151,7 @@ def pair_meta(image: PairImage, models: ModelNames, context: RunContext) -> sche
             version=version_of(models, context),
             details=schema_parts.PairDetails(
                 source_size_px=first.sample.frame_size_px,
+                source_file=source_file_of(first.sample.frame_idx, context),
                 in_highlight=first.sample.in_highlight,
                 models=models_of(models),
             ),
@@ -188,6 +193,8 @@ def result_meta(result: RunResult, context: RunContext) -> schema.ResultMeta:
 def _notes(result: RunResult) -> list[str]:
     """Sentences on what the run as a whole lacks, and why."""
     notes = []
+    if FRAME_LIMIT in result.faults:
+        notes.append(f"Only {result.frames} frames were looked at, as asked: the video goes on.")
     if result.frames == 0:
         notes.append("No frame was read.")
     elif result.frames_with_faces == 0:

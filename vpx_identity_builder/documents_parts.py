@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -36,7 +36,7 @@ class RunContext:
     """What the documents say of a run beyond its result.
 
     `created_at`: UTC in ISO 8601. `source_name`: file name without folders. `content_sha256`: hex. `fps`: the rate
-    asked for. `settings`: what differs from the defaults.
+    asked for. `source_files`: names of photos by frame number. `settings`: what differs from the defaults.
     """
 
     video_id: str
@@ -46,7 +46,13 @@ class RunContext:
     content_sha256: str | None = None
     fps: float | None = None
     source_fps: float | None = None
+    source_files: Sequence[str] = ()
     settings: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+
+def source_file_of(frame_idx: int, context: RunContext) -> str | None:
+    """Name of the photo with this number; None for a video."""
+    return context.source_files[frame_idx] if 0 <= frame_idx < len(context.source_files) else None
 
 
 def person_folder(person_id: int) -> str:

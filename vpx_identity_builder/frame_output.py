@@ -10,6 +10,7 @@ from vpx.sdk import BarMark, BBoxMark, DrawStyle
 
 from .builder import FaceFate, Progress
 from .core.buckets import EXPRESSION_BINS, PITCH_BINS, YAW_BINS
+from .core.types import RunResult
 
 if TYPE_CHECKING:
     from vpx.sdk.marks import Mark
@@ -47,6 +48,20 @@ class IdentityOutput:
 
     faces: list[FaceDecision]
     coverage: list[float]
+
+
+def summary(result: RunResult) -> list[str]:
+    """What a video's sets hold, in lines for people."""
+    lines = [
+        f"person {person.person_id}: {len(person.anchors)} anchors, {len(person.coverage_images)} coverage, "
+        f"{len(person.challenge)} challenge; yaw {person.coverage.yaw}, pitch {person.coverage.pitch}, "
+        f"expression {person.coverage.expression}"
+        for person in result.persons
+    ]
+    if result.pair:
+        lines.append(f"{len(result.pair)} pair images")
+    ended = f"{result.frames} frames, {str(result.stop_reason).replace('_', ' ')}"
+    return [*(lines or ["no person found; result.json says why"]), ended]
 
 
 def decisions(fates: Sequence[FaceFate]) -> list[FaceDecision]:

@@ -12,6 +12,7 @@ from vpx.sdk import Capability, Module, ModuleCapabilities, Observation, PortSch
 
 from . import frame_output, pixels
 from .core.types import FaceSample, IntBox, RunResult, StopReason
+from .documents import FRAME_LIMIT
 from .errors import IdentityBuilderError
 from .hooks_faults import HookFault
 from .observations import OPTIONAL, to_samples
@@ -34,10 +35,14 @@ _BAD_INPUT = (*BAD_INPUT, cv2.error)
 _END_REASONS = {
     "end_of_video": StopReason.END_OF_VIDEO,
     "truncated": StopReason.END_OF_VIDEO,
+    "max_frames": StopReason.INTERRUPTED,
     "stopped": StopReason.INTERRUPTED,
     "interrupted": StopReason.INTERRUPTED,
     "failed": StopReason.FAILED,
 }
+
+_END_FAULTS = {"truncated": "source_truncated", "max_frames": FRAME_LIMIT}
+"""What is counted of an end that the stop reason alone does not tell."""
 
 REQUIRED = ("face.detect", "face.expression", "vision.embed")
 """Modules that must run before it."""
@@ -115,6 +120,15 @@ class IdentityBuilder(Module):
             return NOT_WRITTEN
         return NOBODY if self.result is not None and not self.result.persons else 0
 
+    @property
+    def output_summary(self) -> list[str]:
+        """For command lines: what the last video's sets hold, in lines; empty where nothing was published."""
+        if self.result is None or self.output_path is None:
+            return []
+        if self.kept_earlier:
+            return ["the finished set of an earlier run is kept"]
+        return frame_output.summary(self.result)
+
     def begin_run(self, info: Mapping[str, Any]) -> None:
         """Hear from the runner which video comes next; optional."""
         self._source = SourceInfo.from_host(info)
@@ -137,8 +151,8 @@ class IdentityBuilder(Module):
         """Hear from the runner why the run ended; optional."""
         if self._run is not None:
             self._run.stop_reason = _END_REASONS.get(reason, StopReason.INTERRUPTED)
-            if reason == "truncated":
-                self._run.fault("source_truncated")
+            if reason in _END_FAULTS:
+                self._run.fault(_END_FAULTS[reason])
 
     def process(self, frame: Frame, deps: dict[str, Observation] | None = None) -> Observation | None:
         """Take one frame. A frame that cannot be read is counted and left out, it does not end the run."""

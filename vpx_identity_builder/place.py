@@ -42,13 +42,17 @@ def _logged_content(folder: Path) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What a host told of the video; everything may be unknown. `announced`: it said that a run begins."""
+    """What a host told of the video; everything may be unknown.
+
+    `files`: names of photos by frame number. `announced`: it said that a run begins.
+    """
 
     path: Path | None = None
     video_id: str | None = None
     output_dir: Path | None = None
     fps: float | None = None
     source_fps: float | None = None
+    files: tuple[str, ...] = ()
     announced: bool = False
 
     @classmethod
@@ -61,6 +65,7 @@ class SourceInfo:
             output_dir=None if output_dir is None else Path(str(output_dir)),
             fps=info.get("fps"),
             source_fps=info.get("source_fps"),
+            files=tuple(printable(str(name)) for name in info.get("source_files") or ()),
             announced=True,
         )
 
@@ -131,5 +136,6 @@ class Place:
             content_sha256=self.content_sha256(),
             fps=self.source.fps,
             source_fps=self.source.source_fps,
+            source_files=self.source.files,
             settings=self.settings.changed(),
         )

@@ -124,6 +124,7 @@ def context_of(log: RunLog, settings: Settings) -> RunContext:
         content_sha256=header.content_sha256,
         fps=header.fps,
         source_fps=header.source_fps,
+        source_files=header.source_files,
         settings=settings.changed(),
     )
 

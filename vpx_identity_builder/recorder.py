@@ -139,6 +139,7 @@ class Recorder:
             source_path=near_path(place.source.path, folder),
             fps=place.source.fps,
             source_fps=place.source.source_fps,
+            source_files=place.source.files,
         )
 
     @contextlib.contextmanager

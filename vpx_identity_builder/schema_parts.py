@@ -179,7 +179,8 @@ class ImageDetails(Document):
     """Additions to §11's image metadata.
 
     `expression_source`: `signals` (openings and smile), `em_happy` (a probability that stands in for a smile), or null.
-    `in_highlight`: the moment lies in a highlight window, or was marked by a trigger or a plugin.
+    `source_file`: name of the photo, null for a video. `in_highlight`: the moment lies in a highlight window, or was
+    marked by a trigger or a plugin.
     `extra_bins`: the image's bin on each axis that a plugin adds.
     """
 
@@ -188,6 +189,7 @@ class ImageDetails(Document):
     measures: Measures
     expression_source: Literal["signals", "em_happy"] | None = None
     source_size_px: Size
+    source_file: str | None = None
     in_highlight: bool = False
     condition: str | None
     cues: Cues | None
@@ -243,6 +245,7 @@ class PairDetails(Document):
     """Additions to the pair metadata."""
 
     source_size_px: Size
+    source_file: str | None = None
     in_highlight: bool = False
     models: Models
 

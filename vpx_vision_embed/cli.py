@@ -18,7 +18,7 @@ from rich.table import Table
 
 from vpx_vision_embed import weights
 from vpx_vision_embed.embedder import VisionEmbedder
-from vpx_vision_embed.errors import PullError, VisionEmbedError, WeightsError
+from vpx_vision_embed.errors import PullError, StoreError, VisionEmbedError, WeightsError
 from vpx_vision_embed.models import MODELS, ExportPrecision, HubSource, ModelSpec, get_spec
 from vpx_vision_embed.pull import pull as pull_weights
 from vpx_vision_embed.pull import pull_state_dict
@@ -53,6 +53,8 @@ def pull(
         spec = get_spec(name)
         from_hub = isinstance(spec.source, HubSource)
         path = pull_state_dict(spec, revision, sha256) if from_hub else pull_weights(spec)
+    except StoreError as error:
+        raise _fail(error, EXIT_SETTINGS) from error
     except PullError as error:
         raise _fail(error, EXIT_UNREADABLE) from error
     except VisionEmbedError as error:

@@ -66,6 +66,10 @@ class PullError(WeightsError):
     """The weights could not be fetched."""
 
 
+class StoreError(PullError):
+    """The weights were fetched or could be, but cannot be stored where they belong."""
+
+
 class BackendError(VisionEmbedError, RuntimeError):
     """The inference library refused a model or a batch, or answered with nonsense."""
 

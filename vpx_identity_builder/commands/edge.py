@@ -80,6 +80,11 @@ def note(text: str) -> None:
     typer.echo(f"note: {printable(text)}", err=True)
 
 
+def tell(text: str) -> None:
+    """One remark on stderr that is no error."""
+    typer.echo(f"note: {text}", err=True)
+
+
 def combined(codes: Sequence[int]) -> int:
     """The exit code for several inputs: theirs if they agree, 130 once interrupted, else 5 (part of them failed)."""
     if INTERRUPTED in codes:

@@ -80,6 +80,7 @@ class Header:
     source_path: str | None = None
     fps: float | None = None
     source_fps: float | None = None
+    source_files: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ def test_text_prints_a_line_per_observation_and_a_closing_line(vpx, video):
         "frame 0 0.000s run.second deps=run.first score=0.5",
         "frame 2 0.200s run.first deps= score=0.5",
         "frame 2 0.200s run.second deps=run.first score=0.5",
-        "2 frames, modules: run.first, run.second",
+        "2 frames, modules: run.first, run.second, stopped as asked before the end",
     ]
 
 

@@ -4,7 +4,7 @@ import pytest
 import vpx.runner
 from visualbase import SourceError, SourceNotFound
 from vpx.runner import LiteRunner, RunError, SettingsError, StartError
-from vpx.runner.errors import SamplingError
+from vpx.runner.errors import SamplingError, describe
 from vpx.sdk import (
     DependencyCycleError,
     DuplicateModuleError,
@@ -77,15 +77,17 @@ def test_a_module_without_output_is_not_in_deps():
 def test_the_lifecycle_and_what_a_module_is_told(video):
     module = Telling()
     result = LiteRunner([module], output_dir="out").run(str(video), fps=5, max_frames=3)
-    assert module.calls == ["initialize", "begin_run", *["process"] * 3, "end_run end_of_video", "reset", "release"]
+    assert module.calls == ["initialize", "begin_run", *["process"] * 3, "end_run max_frames", "reset", "release"]
     assert module.info == {
         "source": str(video),
         "video_id": "clip",
         "output_dir": "out",
         "fps": 5,
         "source_fps": 10.0,
+        "source_files": None,
     }
-    assert (result.frame_count, result.stop_reason, result.cleanup_errors) == (3, "end_of_video", [])
+    assert (result.frame_count, result.stop_reason, result.cleanup_errors) == (3, "max_frames", [])
+    assert LiteRunner([Telling()]).run(str(video), fps=5, max_frames=10).stop_reason == "end_of_video"
 
 
 def test_frames_without_a_file_have_no_video_id():
@@ -169,6 +171,20 @@ def test_a_module_that_cannot_start_is_named_and_the_started_are_cleaned_up():
     assert caught.value.module == "b"
     assert started.calls == ["initialize", "end_run failed", "reset", "release"]
     assert never.calls == []
+
+
+def test_modules_are_told_the_names_of_photos_by_frame_number(tmp_path):
+    for name in ("img10.png", "img2.png"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((8, 8, 3), np.uint8))
+    module = Telling()
+    LiteRunner([module]).run(tmp_path)
+    assert module.info["source_files"] == ["img2.png", "img10.png"]
+
+
+def test_errors_of_packages_speak_for_themselves_and_pythons_own_are_named():
+    assert describe(StartError("a", KeyError("x"))) == "module 'a' cannot start: KeyError: 'x'"
+    assert describe(SettingsError("a is wrong")) == "a is wrong"
+    assert describe(OSError()) == "OSError"
 
 
 def test_a_bad_source_is_known_before_any_model_is_loaded(tmp_path):

@@ -228,6 +228,35 @@ def test_assignments_are_sorted_by_module_and_the_last_one_wins() -> None:
     assert len(caught.value.problems) == 3
 
 
+def photo_folder(folder: Path, count: int = 3) -> Path:
+    photos = folder / "photos"
+    photos.mkdir()
+    for number in range(count):
+        cv2.imwrite(str(photos / f"img{number}.png"), np.full((64, 64, 3), 40 * number, np.uint8))
+    return photos
+
+
+def test_a_run_of_some_frames_only_says_that_the_video_goes_on(tmp_path: Path) -> None:
+    photos = photo_folder(tmp_path)
+    for name, count, reason in (("some", 2, "interrupted"), ("all", 3, "end_of_video")):
+        assert call("build", photos, "-o", tmp_path / name, "--max-frames", count).exit_code == 4
+        result = json.loads((tmp_path / name / "photos" / "identity_builder" / "result.json").read_text())
+        assert result["stop_reason"] == reason
+        told = [note for note in result["notes"] if "as asked" in note]
+        assert told == (["Only 2 frames were looked at, as asked: the video goes on."] if name == "some" else [])
+        assert result["faults"].get("frame_limit") == (1 if name == "some" else None)
+
+
+def test_a_finished_set_is_not_replaced_by_a_look_at_some_frames(tmp_path: Path) -> None:
+    photos = photo_folder(tmp_path)
+    call("build", photos, "-o", tmp_path / "out")
+    document = tmp_path / "out" / "photos" / "identity_builder" / "result.json"
+    before = document.read_bytes()
+    again = call("build", photos, "-o", tmp_path / "out", "--max-frames", 2)
+    assert document.read_bytes() == before
+    assert again.stderr == f"note: {photos}: the finished set of an earlier run is kept\n"
+
+
 def test_output_option_beats_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VPX_IDENTITY_BUILDER__OUTPUT_DIR", "elsewhere")
     asked = request(tmp_path, 10, None, [], True)

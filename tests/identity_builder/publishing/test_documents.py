@@ -166,6 +166,16 @@ def test_a_quality_that_is_no_number_is_an_error_that_names_the_image(
         image_meta(bad_quality.anchors[0], 0, MODELS, context)
 
 
+def test_an_image_of_a_photo_names_its_file(result_of: Callable[[int], RunResult], context: RunContext) -> None:
+    result = result_of(2)
+    photos = replace(context, source_files=[f"img{number}.jpg" for number in range(60)])
+    coverage = result.persons[0].coverage_images[0]
+    assert image_meta(coverage, 0, MODELS, photos).details.source_file == "img40.jpg"
+    assert pair_meta(result.pair[0], MODELS, photos).details.source_file == "img50.jpg"
+    assert image_meta(result.persons[0].anchors[0], 0, MODELS, photos).details.source_file is None
+    assert image_meta(coverage, 0, MODELS, context).details.source_file is None
+
+
 def test_pair_document_tells_position_and_scale(result_of: Callable[[int], RunResult], context: RunContext) -> None:
     written = pair_meta(result_of(2).pair[0], MODELS, context).to_dict()
     assert written["relative_position"] == {

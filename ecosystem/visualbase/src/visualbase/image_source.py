@@ -78,6 +78,11 @@ class ImageSource(BaseSource):
         return 1
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """The images by frame number, readable or not. Raises as ``open``."""
+        return tuple(self._listed())
+
+    @property
     def error_count(self) -> int:
         """Images that could not be read so far."""
         return len(self._unreadable)

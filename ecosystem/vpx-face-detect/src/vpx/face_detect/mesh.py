@@ -12,6 +12,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from vpx.sdk.notices import XNNPACK_NOTICE, logged_instead
 from vpx.sdk.weights import load_weights
 
 WEIGHTS_KEY = "face_landmark.tflite"
@@ -60,8 +61,9 @@ class FaceMesh:
         self._refine = refine
         self._mirror = mirror
         self._content = load_weights(WEIGHTS_KEY)
-        self._interpreter = Interpreter(model_content=self._content, num_threads=threads)
-        self._interpreter.allocate_tensors()
+        with logged_instead(XNNPACK_NOTICE):
+            self._interpreter = Interpreter(model_content=self._content, num_threads=threads)
+            self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
         outputs = sorted(self._interpreter.get_output_details(), key=lambda detail: -int(np.prod(detail["shape"])))
         self._points_out, self._score_out = (detail["index"] for detail in outputs[:2])

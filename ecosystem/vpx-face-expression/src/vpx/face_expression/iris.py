@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
 from vpx.face_expression.geometry import CONTOUR_POINTS, EYE_LEFT, EYE_RIGHT, eye_transform
+from vpx.sdk.notices import XNNPACK_NOTICE, logged_instead
 from vpx.sdk.weights import load_weights
 
 WEIGHTS_KEY = "iris_landmark.tflite"
@@ -29,8 +30,9 @@ class EyeContour:
 
     def __init__(self, threads: int = 1) -> None:
         self._content = load_weights(WEIGHTS_KEY)
-        self._interpreter = Interpreter(model_content=self._content, num_threads=threads)
-        self._interpreter.allocate_tensors()
+        with logged_instead(XNNPACK_NOTICE):
+            self._interpreter = Interpreter(model_content=self._content, num_threads=threads)
+            self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
         outputs = self._interpreter.get_output_details()
         places = {int(np.prod(o["shape"])): o["index"] for o in outputs}

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from visualbase import Frame
+from visualbase.opening import is_images
 
 from vpx.runner.decoding import Decoding
 from vpx.runner.errors import SettingsError
@@ -53,6 +54,8 @@ def run_modules(options: RunOptions) -> int:
             include_optional=options.include_optional,
         )
         runner.resolve()
+        if quiet and options.fps is None and not is_images(options.source):
+            typer.echo("vpx: without --fps every frame is looked at", err=True)
         if options.save_video:
             target = options.out_file or options.source.with_name(f"{options.source.stem}_vpx.mp4")
             _refuse_overwriting_input(target, options.source)
@@ -115,6 +118,7 @@ def _progress(options: RunOptions, stack: ExitStack) -> OnFrame:
 def _report(result: RunResult, verbose: bool) -> None:
     endings = {
         "stopped": ", stopped by a module",
+        "max_frames": ", stopped as asked before the end",
         "interrupted": ", interrupted",
         "truncated": ", the file is cut off",
     }
@@ -130,8 +134,10 @@ def _report(result: RunResult, verbose: bool) -> None:
 
 
 def _report_outputs(runner: LiteRunner) -> None:
-    """Say where the modules left their results (a path attribute ``output_path``, read after cleanup)."""
+    """Say what the modules wrote (lines ``output_summary``) and where (a path ``output_path``), read after cleanup."""
     for module in runner.modules:
+        for line in getattr(module, "output_summary", ()):
+            typer.echo(f"{module.name}: {line}")
         path = getattr(module, "output_path", None)
         if isinstance(path, Path):
             typer.echo(f"{module.name}: {path}")

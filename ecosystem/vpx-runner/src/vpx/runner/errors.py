@@ -48,6 +48,8 @@ class SamplingError(RunnerError):
 
 
 def describe(error: BaseException) -> str:
-    """An exception as one piece of text with its type."""
+    """An exception as one piece of text: with its type where that is Python's own, which explains nothing by itself."""
     text = str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if not text:
+        return type(error).__name__
+    return f"{type(error).__name__}: {text}" if type(error).__module__ == "builtins" else text

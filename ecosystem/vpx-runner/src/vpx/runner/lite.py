@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from visualbase import Frame
@@ -31,7 +30,7 @@ class RunResult:
     """What a run did.
 
     ``frames`` holds one dict name → Observation per frame if observations were kept, else nothing. ``stop_reason`` is
-    ``end_of_video`` (also when ``max_frames`` was reached), ``truncated`` (the file is cut off), ``stopped`` (a module
+    ``end_of_video``, ``max_frames`` (the source goes on), ``truncated`` (the file is cut off), ``stopped`` (a module
     signalled ``should_stop``) or ``interrupted``. ``source_errors`` counts parts of the source that could not be read.
     ``cleanup_errors`` has one text per failed ``end_run`` or ``cleanup``. ``module_seconds`` is the time each module
     spent in ``process``.
@@ -137,7 +136,7 @@ class LiteRunner:
     ) -> None:
         try:
             self._start(modules, self._run_info(stream, fps), endings, result)
-            self._process_all(modules, islice(stream.frames, max_frames), result)
+            self._process_all(modules, stream.frames, max_frames, result)
             if result.stop_reason == "end_of_video" and stream.truncated:
                 result.stop_reason = "truncated"
         except KeyboardInterrupt:
@@ -153,6 +152,7 @@ class LiteRunner:
             "output_dir": None if self._output_dir is None else str(self._output_dir),
             "fps": fps,
             "source_fps": stream.fps,
+            "source_files": stream.files,
         }
 
     def _start(self, modules: list[Module], info: dict[str, object], endings: ExitStack, result: RunResult) -> None:
@@ -172,10 +172,15 @@ class LiteRunner:
             except Exception as error:
                 raise StartError(module.name, error) from error
 
-    def _process_all(self, modules: list[Module], frames: Iterable[Frame], result: RunResult) -> None:
+    def _process_all(
+        self, modules: list[Module], frames: Iterable[Frame], max_frames: int | None, result: RunResult
+    ) -> None:
         for frame in frames:
             if self._stop_requested:
                 break
+            if result.frame_count == max_frames:
+                result.stop_reason = "max_frames"
+                return
             observations = self._process_frame(modules, frame, result)
             result.frame_count += 1
             if self._keep_observations:

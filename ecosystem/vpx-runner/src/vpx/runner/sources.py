@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from visualbase import BaseSource, Frame, SampleClock, sample
+from visualbase import BaseSource, Frame, ImageSource, SampleClock, sample
+from visualbase.opening import is_images
 
 from vpx.runner.decoding import Decoding
 from vpx.runner.errors import SettingsError
@@ -51,6 +52,13 @@ class FrameStream:
         """Parts of the source that could not be read so far: images of a folder, packets of a damaged video."""
         count = getattr(self.source, "error_count", 0)
         return count if isinstance(count, int) else 0
+
+    @property
+    def files(self) -> list[str] | None:
+        """Names of the images by frame number; None for a video."""
+        if self.path is None or not is_images(self.path):
+            return None
+        return [file.name for file in ImageSource(self.path).files]
 
     @property
     def video_id(self) -> str | None:
