@@ -39,6 +39,9 @@ ALIKE = 0.35
 """Cells closer than this show the same thing."""
 SUPPORT = 0.2
 """Share of the votes that a trusted moment needs in every cell."""
+AROUND_DEG = 20.0
+"""How far around a pose a person's clearest moments are looked for: a hand that is all that one pose has seen is known
+by the poses beside it."""
 ODD = 0.4
 """A trusted moment departs from the average clear face by at most this much more than the person's clearest ones."""
 VOTE_DECAY = 0.12
@@ -261,7 +264,8 @@ def trusted(moments: Moments) -> Flags:
     total = (votes * known).sum(axis=2)
     agreeing = (votes * (known & (np.where(known, distances, 2.0) < ALIKE))).sum(axis=2)
     supported = agreeing >= SUPPORT * total
-    fine: Flags = (supported & (excess.T <= ODD)).all(axis=0)
+    odd = _excess(moments, _near(moments, moments, AROUND_DEG)) > ODD
+    fine: Flags = (supported & ~odd.T).all(axis=0)
     return fine
 
 
@@ -274,9 +278,9 @@ def _excess(moments: Moments, near: Flags) -> Array:
     return excess
 
 
-def _near(one: Moments, other: Moments) -> Flags:
+def _near(one: Moments, other: Moments, within_deg: float = NEAR_DEG) -> Flags:
     """Which poses are similar, `(m, n)`."""
-    near: Flags = (np.abs(one.pose_deg[:, None] - other.pose_deg[None]) <= NEAR_DEG).all(axis=2)
+    near: Flags = (np.abs(one.pose_deg[:, None] - other.pose_deg[None]) <= within_deg).all(axis=2)
     return near
 
 

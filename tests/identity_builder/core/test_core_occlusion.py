@@ -104,6 +104,13 @@ def test_a_hand_that_stays_for_most_of_the_video_is_still_a_hand() -> None:
     assert share(face(81, LOWER), gallery) > 0.3
 
 
+def test_a_hand_that_is_all_that_one_pose_knows_does_not_become_the_face() -> None:
+    gallery = gallery_of(*(face(i) for i in range(10)), *(face(10 + i, LOWER, yaw=18.0) for i in range(10)))
+    assert covered_share(face(50, LOWER, yaw=18.0), gallery) is None
+    assert share(face(51), gallery) < PARTIAL
+    assert share(face(52, LOWER), gallery) > 0.3
+
+
 def test_a_rare_look_that_is_typical_of_faces_is_not_covered() -> None:
     gallery = gallery_of(*(face(i) for i in range(20)))
     assert share(face(90, LOWER, odd=CLEAR_ODD), gallery) < PARTIAL
