@@ -9,6 +9,7 @@ import typer
 
 from vpx_identity_builder.commands import build as build_command
 from vpx_identity_builder.commands import config as config_command
+from vpx_identity_builder.commands import erase as erase_command
 from vpx_identity_builder.commands import plugins as plugins_command
 from vpx_identity_builder.commands import query as query_command
 from vpx_identity_builder.commands import rebuild as rebuild_command
@@ -149,6 +150,37 @@ def plugins() -> None:
     """List installed plugins, their versions, and the hooks that they implement."""
     with reported():
         code = plugins_command.run()
+    raise typer.Exit(code)
+
+
+@app.command()
+def erase(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The output folder of builds.")],
+    video: Annotated[
+        Optional[str],  # noqa: UP045 - read at run time by typer
+        typer.Option(metavar="ID", help="Everything of this video."),
+    ] = None,
+    person: Annotated[
+        Optional[int],  # noqa: UP045 - read at run time by typer
+        typer.Option(min=0, help="With --video: only this person; everybody else stays."),
+    ] = None,
+    older_than: Annotated[
+        Optional[str],  # noqa: UP045 - read at run time by typer
+        typer.Option(metavar="AGE", help="Every video whose run is older: 30d, 12h, 8w."),
+    ] = None,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="Logs and videos kept longer than keep_log_days and keep_days say.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
+    bank: Annotated[
+        Optional[list[Path]],  # noqa: UP045 - read at run time by typer
+        typer.Option(metavar="DIR", help="A folder of memory banks outside OUT; may be repeated."),
+    ] = None,
+) -> None:
+    """Erase a video or a person from OUT, search for what is left, and leave a note without biometrics."""
+    with reported():
+        asked = erase_command.Request(out, video, person, older_than, expired, dry_run, tuple(bank or ()))
+        code = erase_command.run(asked)
     raise typer.Exit(code)
 
 

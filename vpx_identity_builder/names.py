@@ -11,7 +11,7 @@ from vpx_identity_builder.errors import FolderNameError, InputError
 
 MAX_NAME_BYTES = 180
 _FORBIDDEN = '/\\:*?"<>|'
-_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
+_RESERVED = re.compile(r"(con|conin\$|conout\$|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 _BLOCK_BYTES = 1 << 20
 
 

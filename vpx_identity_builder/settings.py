@@ -71,6 +71,24 @@ class OutputSettings:
             "why": "beyond this the log drops crops that were considered and replaced, the oldest first",
         },
     )
+    keep_log_days: float | None = field(
+        default=30.0,
+        metadata={
+            "low": 0,
+            "high": 36500,
+            "unit": "days",
+            "why": "from then on `identity-builder erase --expired` removes the run log; unset: never",
+        },
+    )
+    keep_days: float | None = field(
+        default=None,
+        metadata={
+            "low": 0,
+            "high": 36500,
+            "unit": "days",
+            "why": "from then on `identity-builder erase --expired` removes everything of the video; unset: never",
+        },
+    )
     face_id_model: str = field(
         default="auto",
         metadata=_meta(

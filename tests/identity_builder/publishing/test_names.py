@@ -38,6 +38,7 @@ REFUSED = {
     "c:x": "':'",
     "CON": "reserved",
     "nul.txt": "reserved",
+    "conout$": "reserved",
     "lpt1": "reserved",
     "ends.": "ends with",
     "é" * 100: "longer than",

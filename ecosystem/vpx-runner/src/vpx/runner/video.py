@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -65,9 +66,12 @@ class AnnotatedVideo:
         self._container.mux(self._stream.encode(picture))
 
     def _create(self) -> OutputContainer:
+        """For its owner only: it shows faces."""
         try:
+            os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600))
+            self._path.chmod(0o600)
             return av.open(f"file:{self._path.absolute()}", "w", format="mp4")
-        except FFmpegError as error:
+        except (FFmpegError, OSError) as error:
             raise SettingsError(f"cannot write {self._path}: {error.strerror}") from error
 
 

@@ -1,0 +1,124 @@
+"""`identity-builder erase`: remove what is kept of a video or a person, and prove that it is gone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import typer
+
+from vpx_identity_builder.commands.edge import INTERNAL, PARTLY, exit_code, explain, say
+from vpx_identity_builder.erase import Outcome, Plan, carry_out, plan
+from vpx_identity_builder.erasure.targets import Target, expired, named, older_than
+from vpx_identity_builder.errors import IdentityBuilderError, InputError, SettingProblem, SettingsError
+from vpx_identity_builder.settings import resolve
+
+_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([dhw])")
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asks for."""
+
+    output: Path
+    video: str | None = None
+    person: int | None = None
+    older_than: str | None = None
+    expired: bool = False
+    dry_run: bool = False
+    banks: Sequence[Path] = ()
+
+
+def run(asked: Request) -> int:
+    """Erase, and say what was done; returns the exit code: 0, or 1 where something remains."""
+    now = datetime.now(UTC)
+    _check(asked)
+    configured = resolve().output.memory_bank
+    if configured is not None:
+        asked = replace(asked, banks=(*asked.banks, configured))
+    targets = _targets(asked, now)
+    if not targets:
+        typer.echo("nothing to erase")
+    codes = [_erase(target, asked, now) for target in targets]
+    return codes[0] if len(set(codes)) == 1 else PARTLY if codes else 0
+
+
+def _check(asked: Request) -> None:
+    """Raise `SettingsError` unless exactly one of the three ways is asked for, and `InputError` without a folder."""
+    ways = [asked.video is not None, asked.older_than is not None, asked.expired]
+    problems = []
+    if sum(ways) != 1:
+        problems.append("give one of --video ID, --older-than AGE and --expired")
+    if asked.person is not None and asked.video is None:
+        problems.append("--person needs --video")
+    if asked.older_than is not None and _AGE.fullmatch(asked.older_than.strip()) is None:
+        problems.append(f"--older-than is a number and d, h or w, such as 30d, not {asked.older_than!r}")
+    if problems:
+        raise SettingsError([SettingProblem("erase", "", text, "command line") for text in problems])
+    if not asked.output.is_dir():
+        raise InputError(str(asked.output), "it is not a folder")
+
+
+def _targets(asked: Request, now: datetime) -> list[Target]:
+    if asked.video is not None:
+        return [named(asked.output, asked.video, asked.person)]
+    if asked.older_than is not None:
+        match = _AGE.fullmatch(asked.older_than.strip())
+        age = float(match[1]) * _UNITS[match[2]] if match else timedelta.max
+        return older_than(asked.output, age, now)
+    return expired(asked.output, resolve(), now)
+
+
+def _erase(target: Target, asked: Request, now: datetime) -> int:
+    try:
+        made = plan(target, asked.output, asked.banks)
+        if asked.dry_run:
+            _show_plan(made)
+            return 0
+        outcome = carry_out(made, asked.output, now, asked.banks)
+    except IdentityBuilderError as error:
+        say(explain(error))
+        return exit_code(error)
+    _show(outcome)
+    return INTERNAL if outcome.remaining else 0
+
+
+def _show_plan(made: Plan) -> None:
+    typer.echo(f"would erase {_name(made.target)}: {_counts(made)}")
+    for path in [*made.images, *made.documents, *made.copies, *(path for path, _ in made.logs)]:
+        typer.echo(f"  {path}")
+    for bank in made.banks:
+        typer.echo(f"  {bank.path}: {bank.shares} shares")
+
+
+def _show(outcome: Outcome) -> None:
+    made, done = outcome.plan, outcome.erasure
+    typer.echo(f"erased {_name(made.target)}: {_counts(made)}")
+    sought = f"{done.files_searched} files searched for {done.embeddings_sought} embeddings and {done.images} images"
+    if not outcome.remaining:
+        typer.echo(f"{sought}: nothing remains")
+        return
+    say(f"{sought}: {len(outcome.remaining)} still hold something")
+    for found in outcome.remaining:
+        say(f"{found.path}: {found.what}")
+
+
+def _counts(made: Plan) -> str:
+    shares = sum(bank.shares for bank in made.banks)
+    parts = [
+        f"{len(made.images)} images",
+        f"{len(made.documents)} documents",
+        f"{made.log_rows} log rows",
+        f"{shares} memory shares",
+        f"{len(made.copies)} copies",
+    ]
+    return ", ".join(parts)
+
+
+def _name(target: Target) -> str:
+    of = {"video": "", "person": f"person {target.person_id} of ", "log": "the log of "}
+    return f"{of[target.what]}{target.video_id}"

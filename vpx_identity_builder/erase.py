@@ -1,0 +1,185 @@
+"""Erasing what was kept of a video or a person, and proving it (docs/guarantees.md).
+
+Removed are images, documents, the report, rows of the run log (overwritten), shares of memory-bank nodes, leftovers of
+killed runs, and copies of the images elsewhere in the output folder. Then every file is searched for the embeddings and
+images that were known before; `erased.json` keeps what was done when, without anything of a face.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from vpx_identity_builder.erasure import banks, log, published
+from vpx_identity_builder.erasure.note import NOTE, Erasure, add_note, when
+from vpx_identity_builder.erasure.targets import Target, video_folders
+from vpx_identity_builder.erasure.traces import Remainder, Search, Traces, files_under, sha256_of
+from vpx_identity_builder.errors import ExportError, IdentityBuilderError, InputError
+from vpx_identity_builder.export.atomic import repair
+from vpx_identity_builder.export.folder import SET_FOLDER
+
+COMPANIONS = ("_meta.json", ".json", ".txt", ".caption")
+"""What exporters put beside an image under its name."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is known of a target before anything is removed."""
+
+    target: Target
+    traces: Traces = field(default_factory=Traces)
+    images: list[Path] = field(default_factory=list)
+    documents: list[Path] = field(default_factory=list)
+    logs: list[tuple[Path, bool]] = field(default_factory=list)
+    log_rows: int = 0
+    banks: list[banks.BankKnows] = field(default_factory=list)
+    copies: list[Path] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        """Nothing is kept of the target."""
+        return not (self.images or self.documents or self.logs or self.banks or self.copies)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was removed, and what the search afterwards found."""
+
+    plan: Plan
+    erasure: Erasure
+    remaining: tuple[Remainder, ...]
+
+
+def plan(target: Target, output: Path, bank_folders: Sequence[Path] = ()) -> Plan:
+    """Look at everything that is kept of a target.
+
+    Raises `InputError` (no such video), `QueryError` (no such person), `RunLogError` (a build is writing the log) and
+    `MemoryBankError`.
+    """
+    made = Plan(target)
+    if target.folder.is_dir():
+        repair(target.set_folder)
+    _plan_logs(made)
+    if target.what != "log":
+        _plan_files(made)
+        made.banks = list(banks.known(banks.banks_under([output, *bank_folders]), target.video_id, target.person_id))
+        for bank in made.banks:
+            made.traces.vectors += bank.vectors
+        made.copies = list(_copies(made, output))
+    if made.empty:
+        raise InputError(str(target.folder), "nothing is kept of this video" + _who(target))
+    return made
+
+
+def carry_out(made: Plan, output: Path, now: datetime, bank_folders: Sequence[Path] = ()) -> Outcome:
+    """Remove, search, and write the note. Raises `ExportError`, `RunLogError` and `MemoryBankError`."""
+    target = made.target
+    try:
+        for path in made.copies:
+            path.unlink(missing_ok=True)
+        for bank in made.banks:
+            banks.forget(bank.path, target.video_id, target.person_id)
+        if target.what == "person" and target.set_folder.is_dir():
+            published.remove_person(target.set_folder, target.person_id or 0)
+        elif target.what == "video":
+            _remove_set(target)
+        for path, whole in made.logs:
+            if whole:
+                log.erase_log(path)
+            else:
+                log.erase_person(path, target.person_id or 0)
+        if target.what == "video":
+            _remove_rest(target.folder)
+        remaining, searched = search(made.traces, [output, *bank_folders])
+        erasure = Erasure(
+            erased_at=when(now),
+            what=target.what,
+            person_id=target.person_id,
+            reason=target.reason,
+            images=len(made.images),
+            documents=len(made.documents),
+            log_rows=made.log_rows,
+            bank_shares=sum(bank.shares for bank in made.banks),
+            copies=len(made.copies),
+            embeddings_sought=len(made.traces.vectors),
+            files_searched=searched,
+            remaining=len(remaining),
+        )
+        add_note(target.folder, target.video_id, erasure)
+    except OSError as error:
+        if isinstance(error, IdentityBuilderError):
+            raise
+        raise ExportError(target.folder, error.strerror or type(error).__name__) from error
+    return Outcome(made, erasure, remaining)
+
+
+def search(traces: Traces, folders: Sequence[Path]) -> tuple[tuple[Remainder, ...], int]:
+    """Everything of the traces that is still in the folders, and how many files were searched."""
+    looking = Search(traces)
+    roots = [folder for folder in folders if folder.is_dir()]
+    searched = sum(1 for root in roots for _ in files_under(root))
+    return tuple(found for root in roots for found in looking.under(root)), searched
+
+
+def _plan_logs(made: Plan) -> None:
+    for path in log.logs_in(made.target.folder):
+        knows = log.known(path, made.target.person_id)
+        whole = knows.whole or made.target.what != "person"
+        if knows.rows or whole:
+            made.logs.append((path, whole))
+        made.log_rows += knows.rows
+        made.traces.vectors += knows.vectors
+        made.traces.kept += knows.others
+
+
+def _plan_files(made: Plan) -> None:
+    target = made.target
+    if target.what == "person" and target.set_folder.is_dir():
+        made.images = published.images_of(target.set_folder, target.person_id or 0)
+        made.documents = published.documents_of(target.set_folder, target.person_id or 0)
+    elif target.what == "video" and target.folder.is_dir():
+        logs = {path for path, _ in made.logs}
+        files = [path for path in files_under(target.folder) if path.name != NOTE and path not in logs]
+        made.images = [path for path in files if path.suffix in published.IMAGE_SUFFIXES]
+        made.documents = [path for path in files if path.suffix not in published.IMAGE_SUFFIXES]
+    made.traces.images = {sha256_of(path) for path in made.images}
+
+
+def _copies(made: Plan, output: Path) -> list[Path]:
+    """Copies of the images, with what was put beside them, but for other videos' sets: those stay whole."""
+    if not made.traces.images or not output.is_dir():
+        return []
+    mine = set(made.images)
+    sets = tuple(folder / SET_FOLDER for folder in video_folders(output))
+    found = []
+    for path in files_under(output):
+        inside_set = any(path.is_relative_to(folder) for folder in sets)
+        if path in mine or inside_set or (path.is_relative_to(made.target.folder) and made.target.what == "video"):
+            continue
+        if path.suffix in published.IMAGE_SUFFIXES and sha256_of(path) in made.traces.images:
+            beside = [path.with_name(path.stem + suffix) for suffix in COMPANIONS]
+            found += [path, *(item for item in beside if item.is_file())]
+    return found
+
+
+def _remove_set(target: Target) -> None:
+    for name in (SET_FOLDER, f".{SET_FOLDER}.new", f".{SET_FOLDER}.old"):
+        if (target.folder / name).is_dir():
+            shutil.rmtree(target.folder / name)
+
+
+def _remove_rest(folder: Path) -> None:
+    if not folder.is_dir():
+        return
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != NOTE:
+            path.unlink()
+
+
+def _who(target: Target) -> str:
+    return "" if target.person_id is None else f" and person {target.person_id}"

@@ -1,0 +1,46 @@
+"""Memory banks: what they learnt from a video or a person is forgotten, node by node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from vpx_identity_builder.core.types import Vector
+from vpx_identity_builder.memory_files import FILE_NAME, load_bank, locked, save_bank
+
+
+@dataclass(frozen=True, slots=True)
+class BankKnows:
+    """What a bank holds of a video or person: its shares of nodes, and their vectors."""
+
+    path: Path
+    shares: int
+    vectors: tuple[Vector, ...]
+
+
+def banks_under(folders: Iterable[Path]) -> list[Path]:
+    """Every bank file below the folders, each once, in name order; links are not followed."""
+    found = {path for folder in folders for path in folder.rglob(f"*{FILE_NAME}*") if not path.is_symlink()}
+    return sorted(path for path in found if path.name == FILE_NAME and path.is_file())
+
+
+def known(paths: Iterable[Path], video_id: str, person: int | None) -> Iterator[BankKnows]:
+    """Banks that learnt from a video, or from one person in it. Raises `MemoryBankError`."""
+    for path in paths:
+        shares = [
+            share
+            for node in load_bank(path).nodes
+            for share in node.shares
+            if share.origin.video_id == video_id and person in (None, share.origin.person)
+        ]
+        if shares:
+            yield BankKnows(path, len(shares), tuple(share.part for share in shares))
+
+
+def forget(path: Path, video_id: str, person: int | None) -> None:
+    """Take out of a bank what it learnt there; an empty bank goes. Raises `MemoryBankError`."""
+    with locked(path.parent.parent):
+        bank = load_bank(path)
+        bank.forget(video_id, person)
+        save_bank(bank, path)

@@ -1,0 +1,116 @@
+"""Taking one person, or everybody, out of a run log, and knowing beforehand what must not be found any more."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vpx_identity_builder.core.types import Vector
+from vpx_identity_builder.errors import RunLogError
+from vpx_identity_builder.runlog.codec import dumps
+from vpx_identity_builder.runlog.pruning import prune
+from vpx_identity_builder.runlog.reader import RunLog
+from vpx_identity_builder.runlog.schema import LOG_NAME, NEXT_NAME, remove, sidecars, translated
+
+LOGS = (LOG_NAME, NEXT_NAME)
+NO_CONTRADICTION = -2.0
+"""A cosine that no face is below: everybody who stays is surely themselves already."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogKnows:
+    """Embeddings in a log and the number of faces that they are of; `whole` where people cannot be told apart in it.
+
+    `others`: embeddings of everybody else in it.
+    """
+
+    vectors: tuple[Vector, ...]
+    rows: int
+    whole: bool
+    others: tuple[Vector, ...] = ()
+
+
+def logs_in(folder: Path) -> list[Path]:
+    """The run logs of a video's folder, finished or not, and what a dead process left beside them."""
+    names = [folder / name for name in LOGS]
+    return [path for path in names if path.is_file() or any(item.exists() for item in sidecars(path))]
+
+
+def known(path: Path, person_id: int | None) -> LogKnows:
+    """What a log holds of a person, or of everybody (None).
+
+    A log that cannot be read, or of a run that did not come to tell people apart, counts as a whole. Raises
+    `RunLogError` where a build is writing it.
+    """
+    try:
+        with RunLog(path) as log:
+            ids, numbers = log.ending.ids, log.person_numbers()
+            if person_id is not None and person_id not in ids.values():
+                return LogKnows((), 0, whole=not log.ending.published)
+            vectors, others, rows = list[Vector](), list[Vector](), 0
+            for frame in log.frames():
+                for place, sample in enumerate(frame.translation.samples):
+                    number = numbers.get((frame.seq, place))
+                    sought = person_id is None or (number is not None and ids.get(number) == person_id)
+                    arrays = (sample.e_id, sample.e_vis_face, sample.e_vis_body)
+                    found = [np.asarray(array, np.float32) for array in arrays if array is not None]
+                    (vectors if sought else others).extend(found)
+                    rows += sought
+            return LogKnows(tuple(vectors), rows, person_id is None, tuple(others))
+    except RunLogError as error:
+        if error.busy:
+            raise
+        return LogKnows((), 0, whole=True)
+
+
+def erase_person(path: Path, person_id: int) -> None:
+    """Take a person's faces, crops and result out of a log; the file is overwritten where they stood.
+
+    Raises `RunLogError`; the log is then as it was.
+    """
+    with RunLog(path) as log:
+        ids, numbers = log.ending.ids, log.person_numbers()
+        kept = {key: ids[number] for key, number in numbers.items() if ids.get(number, person_id) != person_id}
+        people = {
+            "stands_for": {str(number): other for number, other in log.ending.stands_for.items()},
+            "ids": {str(number): other for number, other in ids.items() if other != person_id},
+        }
+        with translated(path):
+            log.connection.execute("PRAGMA secure_delete=ON")
+            log.connection.execute("BEGIN")
+            prune(log, kept, _prototypes(log, kept), NO_CONTRADICTION)
+            log.connection.execute("DELETE FROM outcome")
+            log.connection.execute("UPDATE events SET data = ? WHERE kind = 'people'", (dumps(people),))
+            log.connection.execute("COMMIT")
+            log.connection.execute("VACUUM")
+            log.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            log.connection.execute("PRAGMA journal_mode=DELETE")
+
+
+def erase_log(path: Path) -> None:
+    """Remove a log with what SQLite keeps beside it. Raises `RunLogError`."""
+    remove(path)
+
+
+def created_at(path: Path) -> str | None:
+    """When the run of a log began, as ISO 8601; None where it cannot be read."""
+    with contextlib.suppress(RunLogError), RunLog(path) as log:
+        return log.header.created_at
+    return None
+
+
+def _prototypes(log: RunLog, kept: dict[tuple[int, int], int]) -> dict[int, Vector]:
+    """Person id → mean direction of the Face-ID embeddings of everybody who stays."""
+    sums: dict[int, Vector] = {}
+    for frame in log.frames():
+        for place, sample in enumerate(frame.translation.samples):
+            person = kept.get((frame.seq, place))
+            if person is not None and sample.e_id is not None:
+                before = sums.get(person)
+                sums[person] = (
+                    sample.e_id if before is None or before.shape != sample.e_id.shape else before + sample.e_id
+                )
+    return {person: np.asarray(total / np.linalg.norm(total), np.float32) for person, total in sums.items()}

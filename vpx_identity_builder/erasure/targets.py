@@ -1,0 +1,110 @@
+"""What is to be erased: the videos of an output folder, by name, by age, or because their time is over."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from vpx_identity_builder.erasure import log
+from vpx_identity_builder.export.folder import SET_FOLDER
+from vpx_identity_builder.names import contained, safe_video_id
+from vpx_identity_builder.settings import Settings
+
+What = Literal["video", "person", "log"]
+RESULT = "result.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing to erase: a whole video, one person of it, or only its log. `reason` goes into the note."""
+
+    folder: Path
+    what: What
+    reason: str
+    person_id: int | None = None
+
+    @property
+    def video_id(self) -> str:
+        """The video's folder name."""
+        return self.folder.name
+
+    @property
+    def set_folder(self) -> Path:
+        """The published set."""
+        return self.folder / SET_FOLDER
+
+
+def named(output: Path, video_id: str, person_id: int | None) -> Target:
+    """One video by its name, or one person in it. Raises `FolderNameError`."""
+    folder = contained(output, safe_video_id(video_id))
+    return Target(folder, "video" if person_id is None else "person", "on request", person_id)
+
+
+def older_than(output: Path, age: timedelta, now: datetime) -> list[Target]:
+    """Every video whose run began longer ago than that."""
+    return [
+        Target(folder, "video", f"older than {age.total_seconds() / 86400:g} days")
+        for folder in video_folders(output)
+        if now - began(folder) > age
+    ]
+
+
+def expired(output: Path, settings: Settings, now: datetime) -> list[Target]:
+    """Videos and logs that are kept longer than allowed: as their own run was told, else as `settings` say."""
+    found = []
+    for folder in video_folders(output):
+        told, age = _told(folder), now - began(folder)
+        keep_days = _days(told, "keep_days", settings.output.keep_days)
+        keep_log_days = _days(told, "keep_log_days", settings.output.keep_log_days)
+        if keep_days is not None and age > timedelta(days=keep_days):
+            found.append(Target(folder, "video", f"kept longer than {keep_days:g} days"))
+        elif keep_log_days is not None and age > timedelta(days=keep_log_days) and log.logs_in(folder):
+            found.append(Target(folder, "log", f"log kept longer than {keep_log_days:g} days"))
+    return found
+
+
+def video_folders(output: Path) -> Iterator[Path]:
+    """Folders of videos in name order: those that hold a set, a log, or what a killed run left of them."""
+    if not output.is_dir():
+        return
+    for folder in sorted(output.iterdir()):
+        if folder.is_symlink() or not folder.is_dir():
+            continue
+        names = (SET_FOLDER, f".{SET_FOLDER}.new", f".{SET_FOLDER}.old")
+        if any((folder / name).is_dir() for name in names) or log.logs_in(folder):
+            yield folder
+
+
+def began(folder: Path) -> datetime:
+    """When the video's run took place: by its set, else by its log, else by the folder's time."""
+    version = _result(folder).get("_version")
+    texts = [version.get("created_at") if isinstance(version, dict) else None]
+    texts += [log.created_at(path) for path in log.logs_in(folder)] if texts == [None] else []
+    for text in texts:
+        with contextlib.suppress(ValueError, TypeError):
+            moment = datetime.fromisoformat(str(text))
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return datetime.fromtimestamp(folder.stat().st_mtime, UTC)
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    settings = _result(folder).get("settings")
+    return settings if isinstance(settings, dict) else {}
+
+
+def _days(told: dict[str, Any], key: str, otherwise: float | None) -> float | None:
+    value = told.get(key)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else otherwise
+
+
+def _result(folder: Path) -> dict[str, Any]:
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        document = json.loads((folder / SET_FOLDER / RESULT).read_bytes())
+        if isinstance(document, dict):
+            return document
+    return {}
