@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .core.config import FaceIdModel
-from .core.memory_nodes import MemoryConfig, Node, Origin, Picture, Update, forgotten, similarities, updated
+from .core.memory_nodes import MemoryConfig, Node, Origin, Picture, Share, Update, forgotten, similarities, updated
 from .core.memory_refs import ANCHOR, AXES, CHALLENGE, COVERAGE, MemoryReference, select, weights
 from .core.prototype import unit_or_none
 from .core.types import Vector
@@ -37,12 +37,16 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class MemoryReferences:
-    """Remembered pictures for a generator, by kind, the weightiest first; their weights sum to 1."""
+    """Remembered pictures for a generator, by kind, the weightiest first; their weights sum to 1.
+
+    `missing`: pictures that are remembered but no longer there, which are left out.
+    """
 
     anchor: tuple[MemoryReference, ...]
     coverage: tuple[MemoryReference, ...]
     challenge: tuple[MemoryReference, ...]
     folder: Path
+    missing: tuple[str, ...] = ()
 
     @property
     def paths_for_comfy(self) -> tuple[str, ...]:
@@ -102,9 +106,21 @@ class MemoryBank:
         unknown = sorted(set(asked) - set(AXES))
         if unknown:
             raise MemoryBankError(self.folder, f"{unknown[0]!r} is no axis: {', '.join(AXES)}")
-        found = select(self.nodes, asked, self.config)
+        nodes, missing = self._with_files()
+        found = select(nodes, asked, self.config)
         anchor, coverage, challenge = (tuple(one for one in found if one.kind == kind) for kind in KINDS)
-        return MemoryReferences(anchor, coverage, challenge, self.folder)
+        return MemoryReferences(anchor, coverage, challenge, self.folder, missing)
+
+    def _with_files(self) -> tuple[tuple[Node, ...], tuple[str, ...]]:
+        """The nodes with pictures that are still there only, and the paths of those that are not."""
+        pictures = {picture.path for node in self.nodes for share in node.shares for picture in share.pictures}
+        missing = {path for path in pictures if not (self.folder / path).is_file()}
+
+        def present(share: Share) -> Share:
+            return replace(share, pictures=tuple(p for p in share.pictures if p.path not in missing))
+
+        nodes = tuple(replace(node, shares=tuple(present(share) for share in node.shares)) for node in self.nodes)
+        return nodes, tuple(sorted(missing))
 
     def forget(self, video_id: str, person: int | None = None) -> bool:
         """Drop what was learnt from a video, or from one person in it; True where there was anything."""

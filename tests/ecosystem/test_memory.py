@@ -141,6 +141,21 @@ def test_references_are_paths_of_images_with_anchors_first(tmp_path: Path) -> No
         bank.match(np.full(512, np.nan, np.float32))
 
 
+def test_pictures_that_are_gone_are_left_out_and_named(tmp_path: Path) -> None:
+    built = ride(tmp_path, "monday")
+    assert built.output_path is not None
+    bank = load_bank(tmp_path / "bank" / "monday-person_0" / FILE_NAME, ARCFACE)
+    gone = Path(bank.select_refs().paths_for_comfy[0])
+    gone.unlink()
+    found = bank.select_refs()
+    assert [Path(path).name for path in found.missing] == [gone.name]
+    assert str(gone) not in found.paths_for_comfy
+    assert found.anchor
+    for path in built.output_path.glob("person_0/*/*.jpg"):
+        path.unlink()
+    assert bank.select_refs().paths_for_comfy == ()
+
+
 def relabelled(path: Path, model: str) -> None:
     document = json.loads(path.read_text())
     document["_version"]["embed_model"] = model
