@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
@@ -9,8 +10,11 @@ import textwrap
 import zipfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+
+from vpx_identity_builder import hooks
 
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = "from vpx_identity_builder.cli import main; main()"
@@ -70,6 +74,14 @@ def test_it_says_from_which_side_each_face_is_lit(site: Path) -> None:
     ]
 
 
+def test_every_hook_stands_in_the_docs_with_its_arguments() -> None:
+    page = (ROOT / "docs" / "hooks.md").read_text()
+    specs = [name for name in vars(hooks) if name.startswith(hooks.PROJECT + "_")]
+    assert len(specs) == 7
+    missing = [n for n in specs if f"`{n}({', '.join(inspect.signature(getattr(hooks, n)).parameters)})`" not in page]
+    assert missing == []
+
+
 def test_it_can_be_left_alone(site: Path) -> None:
     load = "from vpx_identity_builder.hooks_plugins import plugin_manager"
     names = "('lighting_direction', 'other')"
@@ -89,6 +101,26 @@ def test_a_distribution_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
     assert done.stderr == "error: plugin broken cannot be used: ModuleNotFoundError: No module named 'not_there'\n"
     asked = run(tmp_path, "-c", "from vpx_identity_builder.hooks_calls import Hooks; print(*Hooks().faults)")
     assert asked.stdout.startswith("plugin broken: loading failed: ModuleNotFoundError")
+
+
+@pytest.mark.real
+def test_a_faulty_hook_is_one_line_and_code_1_and_the_set_is_published(tmp_path: Path) -> None:
+    info = tmp_path / "site" / "broken-2.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 2.0\n")
+    (info / "entry_points.txt").write_text("[identity_builder.hooks]\nbroken = broken_plugin:Plugin\n")
+    hook = "def identity_builder_export(self, bundle): raise OSError('no space for lists')"
+    plugin = f"from vpx_identity_builder.hooks import hookimpl\nclass Plugin:\n    @hookimpl\n    {hook}\n"
+    (tmp_path / "site" / "broken_plugin.py").write_text(plugin)
+    cv2.imwrite(str(tmp_path / "wall.png"), np.full((120, 160, 3), 120, np.uint8))
+    done = run(tmp_path / "site", "-c", MAIN, "build", str(tmp_path / "wall.png"), "-o", str(tmp_path / "out"))
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if "plugin" in line]
+    assert line.startswith(
+        f"error: {tmp_path / 'wall.png'}: plugin broken: identity_builder_export failed: OSError: no"
+    )
+    assert line.endswith("called with bundle=Bundle; the run went on without it")
+    assert (tmp_path / "out" / "wall" / "identity_builder" / "report.html").is_file()
 
 
 def test_brightness_balance_has_the_side_of_the_light(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -213,3 +213,15 @@ def test_rows_explain_every_setting() -> None:
     assert set(rows) == set(specs())
     assert (rows["stop_yaw"].value, rows["stop_yaw"].default, rows["stop_yaw"].origin) == (5, 6, "argument")
     assert all(row.why and row.allowed for row in rows.values())
+
+
+def test_labels_of_the_memory_are_names_of_folders(tmp_path: Path) -> None:
+    output = resolve({"memory_person": "anna, ,ben", "memory_bank": tmp_path}, {}, ELSEWHERE).output
+    assert (output.memory_labels, output.memory_bank) == (("anna", "", "ben"), tmp_path)
+    assert resolve({}, {}, ELSEWHERE).output.memory_labels == ()
+    with pytest.raises(SettingsError) as caught:
+        resolve({"memory_person": "anna,../ben,.x"}, {}, ELSEWHERE)
+    assert [(problem.key, problem.value) for problem in caught.value.problems] == [
+        ("memory_person", "../ben"),
+        ("memory_person", ".x"),
+    ]
