@@ -17,7 +17,7 @@ from .core.occlusion import judged
 from .core.offer import Scales, consider
 from .core.pair import PairSlots
 from .core.pair_offer import draft_pair
-from .core.persons import Evidence, observed, rank
+from .core.persons import Evidence, observed
 from .core.policy import AS_DESIGNED, Policy
 from .core.prototype import with_unit_vectors
 from .core.settle import Settled, settle
@@ -179,7 +179,7 @@ class IdentitySetBuilder:
 
     def progress(self) -> Progress:
         """Counts over the persons that would be published now; coverage is the least covered person's."""
-        chosen, _ = rank(self._cast.people(), self._frames, self.config.persons)
+        chosen, _ = self._cast.ranked(self._frames, self.config)
         riders = [self._cast.riders[person.number] for person, _ in chosen]
         covers = [rider.coverage for rider in riders]
         return Progress(
@@ -316,7 +316,7 @@ class IdentitySetBuilder:
 
     def _take_pair(self, frame: _Frame) -> None:
         """Offer the two leading persons' faces as a pair image (§12)."""
-        leading, _ = rank(self._cast.people(), self._frames, self.config.persons)
+        leading, _ = self._cast.ranked(self._frames, self.config)
         found = {f.person: f.assignment for f in self.last_fates if f.person in {p.number for p, _ in leading[:2]}}
         if len(found) < 2 or self.config.selection.pair_max == 0:
             return

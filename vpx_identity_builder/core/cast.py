@@ -11,7 +11,7 @@ from .coverage import coverage_of
 from .extremes import NOTHING_SEEN, Extremes
 from .occlusion import Gallery
 from .pair import PairSlots
-from .persons import Evidence, Person, join_next, joined, new_person
+from .persons import Evidence, Person, Ranking, join_next, joined, new_person, rank
 from .pool import Pool
 from .types import Conditions, Coverage, IntBox, Vector
 
@@ -73,6 +73,12 @@ class Cast:
         kept = [c for rider in self.riders.values() for c in rider.pool.candidates()]
         pairs = [entry.candidate for slots in self.pairs.values() for entry in slots.entries()]
         return {(c.sample.t_ns, c.crop_box) for c in kept} | {(p.first.sample.t_ns, p.crop_box) for p in pairs}
+
+    def ranked(self, frames_total: int, cfg: Config) -> Ranking:
+        """Who would be published of a video of so many frames, and who not."""
+        gap_ms = cfg.selection.anchor_gap_ms
+        frontal = {number for number, rider in self.riders.items() if rider.anchor_moments(gap_ms) > 0}
+        return rank(self.people(), frames_total, cfg.persons, frontal)
 
 
 def stability_of(e_id: Vector | None, prototype: Vector | None) -> float | None:

@@ -7,10 +7,17 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
+from .buckets import PARTIAL_OCCLUSION_FROM
 from .config import NoveltyScale
 from .eligible import Judged
 from .novelty import NOTHING_SAVED
 from .objective import Array, distances, gains, represented, worth
+
+
+def covered(item: Judged) -> float:
+    """Covered share of the face; one that could not be judged counts as just not covered."""
+    ratio = item.sample.occlusion_ratio
+    return PARTIAL_OCCLUSION_FROM if ratio is None else ratio
 
 
 class Choice:
@@ -44,12 +51,14 @@ class Choice:
         t_ns = self.items[index].sample.t_ns
         return all(abs(t_ns - self.items[other].sample.t_ns) >= gap_ms * 1e6 for other in among)
 
-    def surer(self, indices: Collection[int]) -> set[int]:
-        """The half of these that are most surely this person."""
+    def surer_and_clearer(self, indices: Collection[int]) -> dict[int, int]:
+        """Of these, one point for the half that is most surely this person, one for the half that is least covered."""
         if not indices:
-            return set()
-        middle = statistics.median(self.items[index].stability for index in indices)
-        return {index for index in indices if self.items[index].stability >= middle}
+            return {}
+        sure = {index: self.items[index].stability for index in indices}
+        clear = {index: 1.0 - covered(self.items[index]) for index in indices}
+        middle = statistics.median(sure.values()), statistics.median(clear.values())
+        return {index: (sure[index] >= middle[0]) + (clear[index] >= middle[1]) for index in indices}
 
     def best(
         self, able: Sequence[int], scores: Mapping[int, float], margin: float, rank: Mapping[int, int] | None = None

@@ -65,7 +65,11 @@ class PersonConfig:
         0.3, 0, 1, "of the most present person's frames", "a passer-by is nobody's second rider"
     )
     min_presence_loose: float = _setting(
-        0.6, 0, 1, "of the most present person's frames", "the same for somebody known by loose-gate frames only"
+        0.6,
+        0,
+        1,
+        "of the most present person's frames",
+        "the same for who is known loosely only, or is never fit for an anchor",
     )
     min_track_score: float = _setting(0.2, 0, 1, "track_score", "a far, fleeting face is not a rider")
     prototype_min_strict: int = _setting(3, 1, 1000, "frames", "fewer strict frames: fall back to loose ones, marked")

@@ -25,6 +25,9 @@ from .types import Achieved, FaceSample, Vector
 
 Array = NDArray[np.float64]
 
+SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.5)
+"""Shares of a choice's values that the bound is tried with: any number gives a right bound, some a near one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -126,17 +129,17 @@ def greedy(worths: Array, groups: Sequence[Group]) -> list[int]:
 
 
 def upper_bound(worths: Array, groups: Sequence[Group]) -> float:
-    """No choice within the caps is worth more: for any set S, F(T) <= F(S) + the heaviest gains beside S that fit.
+    """No choice T within the caps is worth more.
 
-    The least of these over the steps of the greedy choice, and all candidates at once.
+    For any held values h >= 0, F(T) <= sum h + the sum over T of what each image adds to h <= sum h + the heaviest such
+    sum that fits the caps. The least of these, with h from the steps of the greedy choice, and from shares of its end
+    and of everything chosen at once.
     """
-    everything = sorted({member for group in groups for member in group.members})
-    best = float(represented(worths, everything).sum())
     steps = greedy(worths, groups)
-    for count in range(len(steps) + 1):
-        held = represented(worths, steps[:count])
-        best = min(best, float(held.sum()) + heaviest(gains(worths, held), groups))
-    return best
+    everything = sorted({member for group in groups for member in group.members})
+    helds = [represented(worths, steps[:count]) for count in range(len(steps))]
+    helds += [share * represented(worths, chosen) for chosen in (steps, everything) for share in SHARES]
+    return min(float(held.sum()) + heaviest(gains(worths, held), groups) for held in helds)
 
 
 def achieved(worths: Array, chosen: Sequence[int], groups: Sequence[Group]) -> Achieved:

@@ -7,7 +7,7 @@ the order in which tracklets appeared does not matter.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
@@ -209,10 +209,18 @@ def track_score(person: Person, frames_total: int) -> float:
     return 0.4 * size + 0.3 * proximity + 0.3 * min(1.0, person.frames / frames_total)
 
 
+Ranking = tuple[list[tuple[Person, float]], list[tuple[Person, float, str]]]
+"""Persons to publish with their track_score, and the others with it and the reason why not."""
+
+
 def rank(
-    persons: Sequence[Person], frames_total: int, config: PersonConfig
-) -> tuple[list[tuple[Person, float]], list[tuple[Person, float, str]]]:
-    """Persons to publish in order of track_score, and the others with the reason why not."""
+    persons: Sequence[Person], frames_total: int, config: PersonConfig, frontal: Collection[int] | None = None
+) -> Ranking:
+    """Persons to publish in order of track_score, and the others with the reason why not.
+
+    `frontal`: numbers of the persons seen well enough from the front for an anchor; None = all. A rider faces the
+    camera sooner or later; who never does must be as present as somebody known by loose-gate frames only.
+    """
     most = max((p.recognised for p in persons), default=0)
     scored = sorted(
         ((p, track_score(p, frames_total)) for p in persons), key=lambda item: (-item[1], item[0].first_t_ns)
@@ -220,7 +228,8 @@ def rank(
     chosen: list[tuple[Person, float]] = []
     others: list[tuple[Person, float, str]] = []
     for person, score in scored:
-        reason = _why_not(person, score, most, len(chosen), config)
+        fronts = frontal is None or person.number in frontal
+        reason = _why_not(person, score, most, len(chosen), config, fronts)
         if reason is None:
             chosen.append((person, score))
         else:
@@ -228,14 +237,15 @@ def rank(
     return chosen, others
 
 
-def _why_not(person: Person, score: float, most: int, chosen: int, config: PersonConfig) -> str | None:
+def _why_not(person: Person, score: float, most: int, chosen: int, config: PersonConfig, frontal: bool) -> str | None:
     if person.prototype is None:
         return "no_identity: no usable Face-ID embedding of this person"
     if person.recognised < config.min_frames:
         return f"too_few_frames: recognised in {person.recognised}, needed {config.min_frames}"
-    known_well = len(person.strict) >= config.prototype_min_strict
+    known_well = len(person.strict) >= config.prototype_min_strict and frontal
     if person.recognised < (config.min_presence if known_well else config.min_presence_loose) * most:
-        return f"passer_by: recognised in {person.recognised} frames, the most present person in {most}"
+        unseen = "" if frontal else ", and never fit for an anchor"
+        return f"passer_by: recognised in {person.recognised} frames, the most present person in {most}{unseen}"
     if score < config.min_track_score:
         return f"low_track_score: {score:.3f}, needed {config.min_track_score:g}"
     if chosen >= config.max_persons:

@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from .buckets import bucket_key
-from .choice import Choice
+from .buckets import PARTIAL_OCCLUSION_FROM, bucket_key, fills_bucket
+from .choice import Choice, covered
 from .config import Config, NoveltyScale
 from .eligible import Judged, Places, bucket_order, places
 from .extra_bins import bins_missing
@@ -35,11 +35,11 @@ EXTREME_TIE = 0.05
 def choose_anchors(choice: Choice, where: Places, cfg: Config) -> list[int]:
     """Top anchors by score, apart in time and look; the look matters less where too few would be left without.
 
-    Near-ties go to faces that are surely this person first: what looks different may be somebody else.
+    Near-ties go to faces that are surely this person and uncovered: what looks different may be something else.
     """
     plateau = choice.scale.plateau
     most, least = cfg.selection.anchors_max, cfg.selection.anchors_min
-    sure = dict.fromkeys(choice.surer(where.anchors), 1)
+    trusted = choice.surer_and_clearer(where.anchors)
     anchors: list[int] = []
     for wanted_novelty, limit in ((plateau, most), (plateau / 2, most), (0.0, least)):
         while len(anchors) < limit:
@@ -52,7 +52,7 @@ def choose_anchors(choice: Choice, where: Places, cfg: Config) -> list[int]:
             if not able:
                 break
             if wanted_novelty > 0:
-                anchors.append(choice.best(able, where.anchors, NEAR_TIE, sure))
+                anchors.append(choice.best(able, where.anchors, NEAR_TIE, trusted))
             else:
                 favoured = {index: where.anchors[index] + preference(choice.items[index].sample) for index in able}
                 anchors.append(max(able, key=lambda index: (favoured[index], -index)))
@@ -84,7 +84,10 @@ def choose_firsts(choice: Choice, where: Places, anchors: Collection[int], wante
 
 
 def choose_seconds(choice: Choice, where: Places, firsts: Collection[int], cfg: Config) -> list[int]:
-    """Further images of buckets, at most `bucket_images` in each: what adds most, as long as it is new (§4, §7)."""
+    """Further images of buckets, at most `bucket_images` in each: what adds most, as long as it is new (§4, §7).
+
+    A covered face is no second image: what is new about it is what covers it.
+    """
     room = dict.fromkeys(where.buckets, cfg.selection.bucket_images)
     for index in firsts:
         room[bucket_key(choice.items[index].buckets)] -= 1
@@ -95,13 +98,24 @@ def choose_seconds(choice: Choice, where: Places, firsts: Collection[int], cfg: 
             for key, members in where.buckets.items()
             if room[key] > 0
             for index in choice.free(members)
-            if choice.novelty(index) >= choice.scale.threshold
+            if choice.novelty(index) >= choice.scale.threshold and not _shown_clearer(choice, index)
         ]
         if not able:
             return seconds
         seconds.append(choice.best(able, dict.fromkeys(able, 0.0), 0.0))
         choice.add(seconds[-1])
         room[bucket_key(choice.items[seconds[-1]].buckets)] -= 1
+
+
+def _shown_clearer(choice: Choice, index: int) -> bool:
+    """True for a face that is partly covered where its bucket has a clear image already."""
+    key = bucket_key(choice.items[index].buckets)
+    limit = PARTIAL_OCCLUSION_FROM
+    return covered(choice.items[index]) > limit and any(
+        covered(choice.items[other]) <= limit
+        for other in choice.chosen
+        if fills_bucket(choice.items[other].buckets) and bucket_key(choice.items[other].buckets) == key
+    )
 
 
 def choose_extras(choice: Choice, where: Places, coverage: Collection[int], cfg: Config) -> list[int]:
@@ -131,8 +145,8 @@ def _items(choice: Choice, indices: Sequence[int]) -> list[Judged]:
 def choose_challenge(choice: Choice, where: Places, cfg: Config) -> list[tuple[str, int]]:
     """(condition, image): the most extreme of each condition in turn, images of one condition apart in time.
 
-    At least the novelty plateau apart in look; half of it where fewer than `challenge_min` would be left; never a
-    quarter or nearer to any image chosen before, which the eye cannot tell apart.
+    At least the novelty plateau apart in look, half of it where fewer than `challenge_min` would be left; never nearer
+    than that half to any image of another set.
     """
     plateau, rules = choice.scale.plateau, cfg.selection
     named: list[tuple[str, int]] = []
@@ -148,7 +162,7 @@ def choose_challenge(choice: Choice, where: Places, cfg: Config) -> list[tuple[s
                     for index in choice.free(scores)
                     if choice.apart(index, same, rules.challenge_gap_ms)
                     and choice.novelty(index, taken) >= wanted_novelty
-                    and choice.novelty(index) >= plateau / 4
+                    and choice.novelty(index) >= plateau / 2
                 ]
                 if able and len(named) < limit:
                     named.append((name, choice.best(able, scores, EXTREME_TIE)))

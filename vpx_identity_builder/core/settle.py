@@ -12,7 +12,7 @@ from .eligible import Judged, judge
 from .occlusion import judged as with_occlusion
 from .offer import Scales
 from .pair_choice import pair_images, pair_notes
-from .persons import Person, prototype_of, rank
+from .persons import Person, prototype_of
 from .selection import choose
 from .types import PairImage, PersonSet, StopReason, UnpublishedPerson, Vector
 
@@ -47,7 +47,7 @@ class Settled:
 def settle(cast: Cast, frames_total: int, scales: Scales, stop_reason: StopReason, cfg: Config) -> Settled:
     """Final persons and sets; candidates that fit another person better than their own are dropped."""
     cast, renamed = join_all(cast, scales.face_id, cfg)
-    published, others = rank(cast.people(), frames_total, cfg.persons)
+    published, others = cast.ranked(frames_total, cfg)
     numbers = [person.number for person, _ in published]
     sets = tuple(
         _person_set(index, cast.riders[person.number], score, cast.people(), scales, stop_reason, cfg)

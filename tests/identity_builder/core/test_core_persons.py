@@ -161,6 +161,20 @@ def test_rank_publishes_the_best_and_gives_each_other_a_reason() -> None:
     }
 
 
+def test_who_is_never_fit_for_an_anchor_must_be_as_present_as_who_is_known_loosely() -> None:
+    world, most = World(DLIB, people=3), 100
+    between = int((PERSONS.min_presence + PERSONS.min_presence_loose) / 2 * most)
+    people = [person(world, 0, 0, frames=most), person(world, 1, 1, frames=between)]
+    chosen, _ = rank(people, 1000, PERSONS, frontal={0, 1})
+    assert [p.number for p, _ in chosen] == [0, 1]
+    chosen, others = rank(people, 1000, PERSONS, frontal={0})
+    assert [p.number for p, _ in chosen] == [0]
+    assert [why.split(":")[0] for _, _, why in others] == ["passer_by"]
+    present = [people[0], person(world, 1, 1, frames=int(PERSONS.min_presence_loose * most) + 1)]
+    chosen, _ = rank(present, 1000, PERSONS, frontal={0})
+    assert [p.number for p, _ in chosen] == [0, 1]
+
+
 def test_medians_are_exact_while_short_and_bounded_when_long() -> None:
     values = [float(v) for v in np.random.default_rng(1).normal(100, 10, 5000)]
     spread = Spread()
