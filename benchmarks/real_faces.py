@@ -95,6 +95,11 @@ def footage(name: str) -> Footage:
     return _cached(name, lambda: _video(path))
 
 
+def analysed(path: Path) -> Footage:
+    """Faces of any video file, kept under its name."""
+    return _cached(path.stem, lambda: _video(path))
+
+
 def photos(folder: str) -> list[Photo]:
     """Faces of `photos/FOLDER`; the person is the folder's or the file name's first part."""
     return _cached(f"photos_{folder}", lambda: _photos(folder))

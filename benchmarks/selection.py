@@ -60,22 +60,24 @@ def ratio_of_qualities(person: PersonSet, held: Held) -> tuple[int, float]:
     ours: dict[str, float] = {}
     for image in (*person.anchors, *person.coverage_images):
         key = bucket_key(image.candidate.buckets)
-        ours[key] = max(ours.get(key, 0.0), image.quality)
+        ours[key] = max(ours.get(key, 0.0), held.quality(image))
     best = held.best()
     ratios = [ours[key] / quality for key, quality in best.items() if key in ours]
     return len(ratios), sum(ratios) / max(1, len(ratios))
 
 
 def ratio_of_anchors(person: PersonSet, held: Held, clip: real_faces.Footage) -> float:
-    """Mean quality of the anchors / the same of those chosen with all frames at hand; 0 where some are missing."""
+    """Mean quality of the anchors / the same of as many chosen with all frames at hand; 0 where needlessly under 3."""
     choice = Choice(held.frontal, clip.face_novelty, clip.body_novelty)
     possible = [choice.items[index] for index in choose_anchors(choice, places(choice.items, Config()), Config())]
     if not possible:
         return 1.0
-    if len(person.anchors) < len(possible):
+    if len(person.anchors) < min(len(possible), Config().selection.anchors_min):
         return 0.0
-    ours = sorted((image.quality for image in person.anchors), reverse=True)[: len(possible)]
-    return sum(ours) / sum(item.quality for item in possible)
+    ours = sorted((held.quality(image) for image in person.anchors), reverse=True)
+    best = sorted((item.quality for item in possible), reverse=True)
+    count = min(len(ours), len(best))
+    return sum(ours[:count]) / sum(best[:count])
 
 
 def row(person: PersonSet, held: Held, clip: real_faces.Footage) -> Row:
@@ -101,11 +103,9 @@ def row(person: PersonSet, held: Held, clip: real_faces.Footage) -> Row:
 
 
 def rows_of(clip: real_faces.Footage) -> list[Row]:
-    result, tau_id = streamed(clip)
-    if not result.persons:
-        return []
-    every = everything_held(clip, result.persons, tau_id)
-    return [row(person, held, clip) for person, held in zip(result.persons, every, strict=True)]
+    run = streamed(clip)
+    every = everything_held(clip, run) if run.result.persons else []
+    return [row(person, held, clip) for person, held in zip(run.result.persons, every, strict=True)]
 
 
 def main() -> int:

@@ -1,7 +1,8 @@
 """What a video holds, seen with all its frames at once: the reference that `selection.py` measures the builder against.
 
 Faces are a published person's by similarity alone: its final prototype fits at least as well as `tau_id` asks and
-better than anybody else's. Medians and the gallery of clear moments come from all of the person's faces.
+better than anybody else's. Medians and the gallery of clear moments come from all of the person's faces. What the
+builder holds back because a face contradicts its tracklet (the first frames after a cut) is out of reach by design.
 """
 
 from __future__ import annotations
@@ -15,16 +16,30 @@ from real_faces import Footage
 
 from vpx_identity_builder.builder import IdentitySetBuilder
 from vpx_identity_builder.core import geometry
-from vpx_identity_builder.core.buckets import bucket_key, fills_bucket
+from vpx_identity_builder.core.buckets import EXPRESSION_BINS, bucket_key, fills_bucket
 from vpx_identity_builder.core.config import Config, StopConfig
 from vpx_identity_builder.core.eligible import Judged, is_anchor, judge
 from vpx_identity_builder.core.gates import challenge_gate
 from vpx_identity_builder.core.occlusion import Gallery, judged
 from vpx_identity_builder.core.offer import crop_box, other_boxes
-from vpx_identity_builder.core.types import Buckets, Candidate, FaceSample, PersonSet, RunResult, StopReason
+from vpx_identity_builder.core.types import (
+    Box,
+    Buckets,
+    Candidate,
+    ChosenImage,
+    FaceSample,
+    PersonSet,
+    RunResult,
+    StopReason,
+)
 
 READ_ON = Config(stop=StopConfig(stop_when_covered=False))
 NO_IMAGE = b"\x89PNG"
+
+
+def has_bucket(face: Judged) -> bool:
+    """True for a face in one of the buckets of §5: yaw, pitch and expression are known."""
+    return fills_bucket(face.buckets) and face.buckets.expression in EXPRESSION_BINS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +52,7 @@ class Held:
     @property
     def gated(self) -> list[Judged]:
         """What may become a coverage image."""
-        return [face for face in self.faces if face.loose.passed and fills_bucket(face.buckets)]
+        return [face for face in self.faces if face.loose.passed and has_bucket(face)]
 
     @property
     def frontal(self) -> list[Judged]:
@@ -49,6 +64,11 @@ class Held:
         """What may become a challenge image, if its condition is extreme."""
         return [face for face in self.faces if challenge_gate(face.sample, READ_ON.gates).passed]
 
+    def quality(self, image: ChosenImage) -> float:
+        """The image's quality as judged with everything known."""
+        found = [face.quality for face in self.faces if face.candidate.key == image.candidate.key]
+        return found[0] if found else image.quality
+
     def best(self) -> dict[str, float]:
         """Reachable bucket → best quality in it."""
         found: dict[str, float] = {}
@@ -58,31 +78,43 @@ class Held:
         return found
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Streamed:
+    """A run's result, the Face-ID threshold it went by, and the faces it held back, by time and box."""
+
+    result: RunResult
+    tau_id: float
+    held_back: frozenset[tuple[int, Box]]
+
+
 def streamed(
     clip: Footage, config: Config = READ_ON, on_frame: Callable[[IdentitySetBuilder], bool] | None = None
-) -> tuple[RunResult, float]:
-    """The builder over a clip, frame by frame, and its tau_id; `on_frame` says True to stop."""
+) -> Streamed:
+    """The builder over a clip, frame by frame; `on_frame` says True to stop."""
     builder = IdentitySetBuilder(config, face_novelty=clip.face_novelty, body_novelty=clip.body_novelty)
-    reason = StopReason.END_OF_VIDEO
+    reason, held_back = StopReason.END_OF_VIDEO, set()
     for shot in clip.shots:
         builder.add(shot.t_ns, shot.faces, lambda _box: NO_IMAGE)
+        contradicting = [fate.assignment.sample for fate in builder.last_fates if fate.code == "identity_unsettled"]
+        held_back |= {(face.t_ns, face.bbox) for face in contradicting}
         if on_frame is not None and on_frame(builder):
             reason = StopReason.COVERAGE_SATISFIED
             break
     model = builder.face_id_model
-    return builder.finish(reason), 1.0 if model is None else model.tau_id
+    return Streamed(builder.finish(reason), 1.0 if model is None else model.tau_id, frozenset(held_back))
 
 
-def everything_held(clip: Footage, persons: Sequence[PersonSet], tau_id: float) -> list[Held]:
-    """All faces of each person in the whole clip."""
+def everything_held(clip: Footage, run: Streamed) -> list[Held]:
+    """All faces of each published person in the whole clip."""
+    persons = run.result.persons
     prototypes = np.stack([person.prototype for person in persons])
     own: list[list[tuple[FaceSample, tuple[FaceSample, ...]]]] = [[] for _ in persons]
     for shot in clip.shots:
         for face in shot.faces:
-            if face.e_id is None:
+            if face.e_id is None or (face.t_ns, face.bbox) in run.held_back:
                 continue
             fits = prototypes @ face.e_id
-            if fits.max() >= tau_id:
+            if fits.max() >= run.tau_id:
                 own[int(fits.argmax())].append((face, shot.faces))
     return [_held(person, found) for person, found in zip(persons, own, strict=True)]
 

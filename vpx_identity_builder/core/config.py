@@ -69,7 +69,7 @@ class PersonConfig:
         0,
         1,
         "of the most present person's frames",
-        "the same for who is known loosely only, or is never fit for an anchor",
+        "the same for who is known loosely only or never fit for an anchor; for both: 0.9",
     )
     min_track_score: float = _setting(0.2, 0, 1, "track_score", "a far, fleeting face is not a rider")
     prototype_min_strict: int = _setting(3, 1, 1000, "frames", "fewer strict frames: fall back to loose ones, marked")

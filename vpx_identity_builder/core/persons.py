@@ -219,7 +219,8 @@ def rank(
     """Persons to publish in order of track_score, and the others with the reason why not.
 
     `frontal`: numbers of the persons seen well enough from the front for an anchor; None = all. A rider faces the
-    camera sooner or later; who never does must be as present as somebody known by loose-gate frames only.
+    camera sooner or later: who never does must be as present as somebody known by loose-gate frames only, and who is
+    both as much more again.
     """
     most = max((p.recognised for p in persons), default=0)
     scored = sorted(
@@ -242,8 +243,9 @@ def _why_not(person: Person, score: float, most: int, chosen: int, config: Perso
         return "no_identity: no usable Face-ID embedding of this person"
     if person.recognised < config.min_frames:
         return f"too_few_frames: recognised in {person.recognised}, needed {config.min_frames}"
-    known_well = len(person.strict) >= config.prototype_min_strict and frontal
-    if person.recognised < (config.min_presence if known_well else config.min_presence_loose) * most:
+    doubts = (len(person.strict) < config.prototype_min_strict) + (not frontal)
+    needed = config.min_presence + doubts * (config.min_presence_loose - config.min_presence)
+    if person.recognised < min(1.0, needed) * most:
         unseen = "" if frontal else ", and never fit for an anchor"
         return f"passer_by: recognised in {person.recognised} frames, the most present person in {most}{unseen}"
     if score < config.min_track_score:

@@ -170,6 +170,11 @@ def test_who_is_never_fit_for_an_anchor_must_be_as_present_as_who_is_known_loose
     chosen, others = rank(people, 1000, PERSONS, frontal={0})
     assert [p.number for p, _ in chosen] == [0]
     assert [why.split(":")[0] for _, _, why in others] == ["passer_by"]
+    loosely = person(world, 1, 1, frames=int(PERSONS.min_presence_loose * most) + 1, trusted=False)
+    assert [p.number for p, _ in rank([people[0], loosely], 1000, PERSONS, frontal={0, 1})[0]] == [0, 1]
+    assert [p.number for p, _ in rank([people[0], loosely], 1000, PERSONS, frontal={0})[0]] == [0]
+    always = person(world, 1, 1, frames=most, trusted=False)
+    assert [p.number for p, _ in rank([people[0], always], 1000, PERSONS, frontal={0})[0]] == [0, 1]
     present = [people[0], person(world, 1, 1, frames=int(PERSONS.min_presence_loose * most) + 1)]
     chosen, _ = rank(present, 1000, PERSONS, frontal={0})
     assert [p.number for p, _ in chosen] == [0, 1]
