@@ -36,6 +36,8 @@ SHORTEST_PX, LONGEST_PX = 5, 24
 """Distances at which block edges may repeat: 8 px blocks in a picture scaled by 0.6 to 3 after coding."""
 SPECTRUM = 2048
 """Length that profiles are padded to: fine enough to meet every period between."""
+LINES = 160
+"""Lines that are enough to tell which columns are edges of blocks."""
 LOCAL_PX = 25
 """The slow course of a profile over this many pixels is the face, not the grid."""
 CLEAN_GRID, GRID_WEIGHT = 0.035, 0.05
@@ -67,8 +69,12 @@ def block_grid(source: Image) -> float:
 
     Neither the size of the blocks nor their place need be known: pictures are often scaled or cut after coding.
     """
-    grey = source.astype(np.float32)
-    return (_repetition(grey) + _repetition(np.ascontiguousarray(grey.T))) / 2
+    return (_repetition(_thinned(source)) + _repetition(_thinned(source.T))) / 2
+
+
+def _thinned(source: Image) -> Floats:
+    """Evenly spread lines of a picture, `LINES` at most: more tell nothing more about the columns."""
+    return np.ascontiguousarray(source[:: max(1, -(-len(source) // LINES))], np.float32)
 
 
 def _repetition(grey: Floats) -> float:
