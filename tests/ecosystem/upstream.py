@@ -59,7 +59,7 @@ def look(person: Person, t_ns: int) -> Look:
     """A lively head: turns, nods, smiles, speaks."""
     t = t_ns / 1e9 + person.phase
     step = int(t * FPS + 0.5)
-    size = 56.0 + 20.0 * (step * 0.618034 % 1.0)  # no two alike: JPEG must not decide between equals
+    size = 56.0 + 40.0 * (step * 0.618034 % 1.0)  # no two alike: JPEG must not decide between equals
     return Look(
         box=(person.left + 4 * math.sin(t), 70 + 3 * math.cos(t), size, size * 1.2),
         yaw=round(40 * math.sin(2 * math.pi * t / 4.1), 3),
