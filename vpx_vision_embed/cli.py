@@ -1,4 +1,4 @@
-"""`vision-embed models | pull | export | embed`.
+"""`vision-embed models | pull | export | embed | bench`.
 
 Exit codes: 0 done, 1 internal error, 2 usage, settings or missing weights, 3 input unreadable or download failed,
 5 part of the images failed.
@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 internal error, 2 usage, settings or missing weights, 3 in
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -17,13 +18,18 @@ from rich.console import Console
 from rich.table import Table
 
 from vpx_vision_embed import weights
-from vpx_vision_embed.embedder import VisionEmbedder
+from vpx_vision_embed.backends.base import Precision
+from vpx_vision_embed.bench import Row
+from vpx_vision_embed.bench import bench as run_bench
+from vpx_vision_embed.embedder import BackendName, VisionEmbedder
 from vpx_vision_embed.errors import PullError, StoreError, VisionEmbedError, WeightsError
 from vpx_vision_embed.models import MODELS, ExportPrecision, HubSource, ModelSpec, get_spec
 from vpx_vision_embed.pull import pull as pull_weights
 from vpx_vision_embed.pull import pull_state_dict
 
 EXIT_SETTINGS, EXIT_UNREADABLE, EXIT_PARTLY = 2, 3, 5
+
+_BENCH_WIDTH = 150
 
 app = typer.Typer(
     help="General-vision embeddings of image crops.",
@@ -110,6 +116,36 @@ def embed(
         _write(output, readable, rows, version)
     if len(readable) < len(images):
         raise typer.Exit(EXIT_PARTLY)
+
+
+@app.command()
+def bench(
+    model: Annotated[list[str] | None, typer.Option(help="A model's key; may be repeated.")] = None,
+    backend: Annotated[BackendName, typer.Option(help="auto, onnx or timm.")] = "auto",
+    precision: Annotated[Precision, typer.Option(help="fp32, fp16, bf16 or int8.")] = "fp32",
+    threads: Annotated[list[int] | None, typer.Option(min=1, help="CPU threads; may be repeated.")] = None,
+    batch: Annotated[list[int] | None, typer.Option(min=1, help="Images per call; may be repeated.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; the best is reported.")] = 15,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Write the table as JSON.")] = None,
+) -> None:
+    """Measure crop, preprocessing and inference, ms per image; overhead is the whole over the bare model."""
+    rows: list[Row] = []
+    try:
+        for name in model or ["auto"]:
+            rows += run_bench(name, backend, precision, threads or (1, 2), batch or (1, 8), rounds)
+    except VisionEmbedError as error:
+        raise _fail(error, EXIT_SETTINGS) from error
+    columns = list(rows[0].as_json())
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(str(value) for value in row.as_json().values()))
+    Console(width=max(Console().width, _BENCH_WIDTH)).print(table)
+    if json_path is not None:
+        try:
+            json_path.write_text(json.dumps([row.as_json() for row in rows], indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            typer.echo(f"vision-embed: {json_path} cannot be written: {error.strerror}", err=True)
+            raise typer.Exit(EXIT_SETTINGS) from error
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ with the last of them. Embedders may be used from several threads at once, and m
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Literal, Self
 
@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from vpx_vision_embed import weights
 from vpx_vision_embed.backends.base import Backend, CropBackend, Device, Precision
 from vpx_vision_embed.errors import BackendError, ClosedError
+from vpx_vision_embed.frame import embed_frame
 from vpx_vision_embed.models import AUTO_BODY, AUTO_FACE, BUNDLED, ModelSpec, get_spec
 from vpx_vision_embed.preprocess import check_crop, preprocess
+from vpx_vision_embed.types import Box, VisionEmbedOutput
 
 BackendName = Literal["auto", "onnx", "timm"]
 MAX_BATCH = 32
@@ -104,9 +106,14 @@ class VisionEmbedder:
         return self.spec.version if precision == "fp32" else f"{self.spec.version}-{precision}"
 
     @property
+    def backend_name(self) -> str:
+        """Which library runs the model: "onnx" or "timm"."""
+        return self._key[2]
+
+    @property
     def device(self) -> str:
         """Where the model runs: "cpu" or "cuda"."""
-        return self._open_backend().device
+        return self.open_backend().device
 
     def embed(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Embed crops of any sizes.
@@ -120,7 +127,7 @@ class VisionEmbedder:
         Raises:
             CropError (a ValueError): not such an image. ClosedError: after close(). BackendError: inference failed.
         """
-        backend = self._open_backend()
+        backend = self.open_backend()
         for index, crop in enumerate(crops):
             check_crop(crop, index)
         rows = np.empty((len(crops), self.dim), np.float32)
@@ -133,6 +140,26 @@ class VisionEmbedder:
                 answer = backend.infer(preprocess(part, self.spec.preprocessing))
             rows[start : start + len(part)] = unit_rows(answer)
         return rows
+
+    def embed_frame(
+        self, frame: NDArray[np.uint8], faces: Sequence[Box], poses: Sequence[NDArray[np.float64]] = ()
+    ) -> VisionEmbedOutput:
+        """Embed the faces and upper bodies of one frame, each on its own; nothing is remembered of other frames.
+
+        Args:
+            frame: (h, w, 3) uint8 BGR.
+            faces: boxes (x1, y1, x2, y2) in px; they may reach over the frame's edge.
+            poses: (17, 3) COCO keypoints each: x px, y px, confidence. A body crop comes from the pose whose head lies
+                on the face (`body_source` "pose"), otherwise from the face's geometry ("face").
+
+        Returns:
+            One entry per face in the order given, with the reason where one was not embedded; this model for both.
+
+        Raises:
+            CropError: not such a frame or pose. ClosedError, BackendError: as `embed`.
+        """
+        output = embed_frame(self.embed, self.spec, frame, faces, poses)
+        return replace(output, face_model=self.version, body_model=self.version)
 
     def close(self) -> None:
         """Give the model back; it is freed with its last user. A second call does nothing."""
@@ -148,10 +175,20 @@ class VisionEmbedder:
     ) -> None:
         self.close()
 
-    def _open_backend(self) -> Backend:
+    def open_backend(self) -> Backend:
+        """The backend, for those that bring tensors of their own. Raises ClosedError after `close()`."""
         if self._backend is None:
             raise ClosedError(f"the embedder for {self.spec.key} is closed")
         return self._backend
+
+
+def raw_inference(embedder: VisionEmbedder, crops: Sequence[NDArray[np.uint8]]) -> Callable[[], object]:
+    """A call that runs the bare model on these crops, made into a tensor beforehand: what `bench` compares with."""
+    backend = embedder.open_backend()
+    if isinstance(backend, CropBackend):
+        return backend.raw_inference(crops)
+    batch = preprocess(crops, embedder.spec.preprocessing)
+    return lambda: backend.infer(batch)
 
 
 def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ so read them with `getattr(obj, "field", None)` and never by type.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,11 @@ class VisionEmbedOutput:
     body_novelty_threshold: float = 0.0
     body_plateau: float = 0.0
     body_calibrated: bool = False
+
+
+def with_faces(output: VisionEmbedOutput, faces: list[FaceEmbedding]) -> VisionEmbedOutput:
+    """The output with these faces."""
+    return replace(output, faces=faces)
 
 
 REASONS: dict[str, str] = {

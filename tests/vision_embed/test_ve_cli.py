@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -108,3 +109,19 @@ def test_pull_of_a_local_model_needs_no_network(bundled_path: Path, monkeypatch:
 
     assert result.exit_code == 0
     assert "is here and verified" in result.stdout
+
+
+@pytest.mark.real
+def test_bench_measures_every_combination(bundled_path: Path, tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    arguments = ["bench", "--model", "bundled", "--threads", "1", "--batch", "1", "--batch", "3", "--rounds", "2"]
+
+    result = CliRunner().invoke(app, [*arguments, "--json", str(path)])
+
+    rows = json.loads(path.read_text())
+    assert result.exit_code == 0
+    assert "overhead" in result.stdout
+    assert [row["batch"] for row in rows] == [1, 3]
+    for row in rows:
+        assert row["overhead"] == pytest.approx(row["embed_ms"] / row["infer_ms"], abs=0.01)
+        assert min(row["crop_ms"], row["preprocess_ms"], row["infer_ms"]) > 0

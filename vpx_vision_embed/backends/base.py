@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -37,6 +37,9 @@ class CropBackend(Protocol):
 
     def infer_crops(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """(h, w, 3) uint8 BGR crops, n ≥ 1 → (n, dim) float32, not normalised."""
+
+    def raw_inference(self, crops: Sequence[NDArray[np.uint8]]) -> Callable[[], object]:
+        """A call that runs the bare model on these crops, which lie on the device as a tensor already."""
 
 
 def require_answer(answer: NDArray[np.float32], rows: int, dim: int) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ resized together.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +72,11 @@ class TimmBackend:
     def infer_crops(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """(h, w, 3) uint8 BGR crops of any sizes → (n, dim) float32, resized and normalised on the device."""
         return self._run(prepared(crops, self._preprocessing, self._device))
+
+    def raw_inference(self, crops: Sequence[NDArray[np.uint8]]) -> Callable[[], object]:
+        """A call that runs the bare model on these crops, which lie on the device as a tensor already."""
+        batch = prepared(crops, self._preprocessing, self._device)
+        return lambda: self._run(batch)
 
     def _run(self, batch: torch.Tensor) -> NDArray[np.float32]:
         model = self._model
