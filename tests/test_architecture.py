@@ -113,7 +113,7 @@ def test_the_memory_is_a_plugin_that_only_a_run_brings_in() -> None:
         for path in files(BUILDER)
         if path not in memory and any(m.startswith("vpx_identity_builder.memory") for m in modules_imported(path))
     }
-    assert users <= {"run.py", "commands/plugins.py", "commands/erase.py", "erasure.py"}
+    assert users <= {"run.py", "commands/plugins.py", "erasure/banks.py"}
 
 
 def test_only_hooks_know_the_plugin_library() -> None:

@@ -74,13 +74,15 @@ class SourceInfo:
 class Place:
     """The place of one video's set. `first_frame` is the fingerprint of a source without a file.
 
-    `kept_earlier`: a finished set of the same video was there and an unfinished run did not replace it.
+    `kept_earlier`: a finished set of the same video was there and an unfinished run did not replace it. `folder_name`:
+    the video id in effect where it is known already, as of a run that is made again from its log.
     """
 
     settings: Settings
     source: SourceInfo = field(default_factory=SourceInfo)
     first_frame: str | None = None
     kept_earlier: bool = False
+    folder_name: str | None = None
     _file_hash: str | None = field(default=None, init=False)
     _target: tuple[str, Path] | None = field(default=None, init=False)
 

@@ -64,6 +64,7 @@ def _publishing(settings: Settings, most: int) -> Settings:
 
 def _once(log: RunLog, settings: Settings, allowed: Allowed | None) -> Replay:
     run = Run(settings, SourceInfo(fps=log.header.fps, source_fps=log.header.source_fps))
+    run.place.folder_name = log.path.absolute().parent.name
     fates: list[Fate] = []
     recent: dict[int, dict[Box, int]] = {}
 

@@ -43,7 +43,9 @@ def remembering(output: OutputSettings, place: Place) -> list[Plugin]:
     """The memory as a plugin, where the settings name a bank."""
     if output.memory_bank is None:
         return []
-    return [memory_for(output.memory_bank, output.memory_labels, lambda: place.target().parent.name)]
+    return [
+        memory_for(output.memory_bank, output.memory_labels, lambda: place.folder_name or place.target().parent.name)
+    ]
 
 
 @dataclass(slots=True, eq=False)

@@ -18,6 +18,8 @@ from vpx_identity_builder.errors import MemoryBankError
 from vpx_identity_builder.memory_files import FILE_NAME, bank_files, load_bank, save_bank
 from vpx_identity_builder.memory_people import People, forget
 from vpx_identity_builder.memory_upstream import stable_of
+from vpx_identity_builder.rebuilding import rebuilt
+from vpx_identity_builder.runlog.reader import RunLog
 
 from .behaviours import contents
 from .upstream import FRIEND, RIDER, FakeDetect, FakeExpression, FakeVision, Person, Script, clip
@@ -101,6 +103,20 @@ def test_building_a_video_again_learns_it_once_and_gives_the_same_set(tmp_path: 
     assert [(n.hits, n.histogram("yaw_bins")) for n in after] == [(n.hits, n.histogram("yaw_bins")) for n in nodes]
     for one, other in zip(nodes, after, strict=True):
         assert one.vec_id == pytest.approx(other.vec_id, abs=1e-5)
+
+
+def test_choosing_again_from_the_log_leaves_the_video_s_own_contribution_out(tmp_path: Path) -> None:
+    ride(tmp_path, "monday")
+    before = load_bank(tmp_path / "bank" / "monday-person_0" / FILE_NAME, ARCFACE)
+    ride(tmp_path, "tuesday", (SAME_RIDER_LATER,))
+    with RunLog(tmp_path / "out" / "tuesday" / "run.sqlite") as log:
+        made = rebuilt(log, {"memory_bank": tmp_path / "bank", "tau_id": 0.36})
+    (person,) = made.result.persons
+    assert person.prototype_source == "memory:monday-person_0"
+    for image in person.images:
+        e_id = image.candidate.sample.e_id
+        assert e_id is not None
+        assert image.stability == pytest.approx(max(float(node.vec_id @ e_id) for node in before.nodes), abs=1e-5)
 
 
 def test_the_document_is_the_contract_s_and_for_the_owner_only(tmp_path: Path) -> None:
