@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from rendering.expression import CORNERS, LOWER_INNER, UPPER_INNER, Amounts, Spread, control_indices, control_moves
-from rendering.head import projected
+from rendering.head import levelled, projected
 from rendering.plan import SHARED, TARGETS, Moment, at, moments
 from rendering.raster import delaunay, rasterize
 from rendering.scene import face_mask, with_occluder
-from vpx.face_detect.pose import HeadPose, rotation_from
+from vpx.face_detect.canonical import CANONICAL, POSE_POINTS, POSE_WEIGHTS
+from vpx.face_detect.pose import HeadPose, angles, procrustes, rotation_from
 
 from vpx_identity_builder.core.buckets import PITCH_BINS, YAW_BINS, pitch_bin, yaw_bin
 
@@ -30,6 +31,20 @@ def test_a_head_turned_to_the_right_moves_its_nose_right_and_one_turned_up_moves
 def test_roll_turns_clockwise_on_the_screen():
     top = projected(np.array([turned([0.0, 10.0, 0.0], HeadPose(0, 0, 20))]), CM, 1.0, (0.0, 0.0))[0]
     assert top[:2] == pytest.approx([10 * np.sin(np.radians(20)), -10 * np.cos(np.radians(20))])
+
+
+def test_a_levelled_head_is_one_that_the_canonical_face_fits_unturned():
+    points = np.random.default_rng(5).normal(0, 40, (500, 3))
+    points[POSE_POINTS] = CANONICAL @ rotation_from(HeadPose(4, -9, 3)).T * CM
+    level = levelled(points)
+    fit = angles(procrustes(CANONICAL, level[POSE_POINTS], POSE_WEIGHTS))
+    assert [fit.yaw, fit.pitch, fit.roll] == pytest.approx([0, 0, 0], abs=1e-6)
+    assert np.linalg.norm(level, axis=1) == pytest.approx(np.linalg.norm(points, axis=1))
+
+
+def test_points_in_one_place_are_no_head():
+    with pytest.raises(ValueError, match="apart"):
+        levelled(np.zeros((468, 3)))
 
 
 def test_what_is_nearer_is_larger():
