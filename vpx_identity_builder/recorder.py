@@ -16,7 +16,7 @@ from .export.atomic import make_folders
 from .observations import Translation
 from .place import Place, app_version
 from .runlog.finalize import finalize
-from .runlog.schema import LOG_NAME, NEXT_NAME, Header, remove, sidecars
+from .runlog.schema import LOG_NAME, NEXT_NAME, Header, is_busy, remove, sidecars
 from .runlog.writer import CropKey, RunLogWriter
 
 logger = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ class Recorder:
         self.lost = False
         self._pooled, self._tidy = pooled, tidy
         self._log: RunLogWriter | None = None
+        self._partial: Path | None = None
         self._early: list[tuple[str, Mapping[str, object]]] = []
 
     @property
@@ -94,7 +95,9 @@ class Recorder:
     def published(self, result: RunResult, tau_split: float) -> None:
         """The result is published: what is known of other people leaves the log, which takes its place."""
         log, self._log = self._log, None
+        self._remove_partial()
         if log is None:
+            self._remove_earlier()
             return
         log.close()
         try:
@@ -106,6 +109,7 @@ class Recorder:
     def drop(self) -> None:
         """The result was not wanted: an earlier one is better. The log goes."""
         log, self._log = self._log, None
+        self._remove_partial()
         if log is not None:
             log.close()
             self._remove(log.path)
@@ -148,8 +152,21 @@ class Recorder:
             yield
         except (IdentityBuilderError, OSError) as error:
             logger.warning("%s: %s", consequence, error if isinstance(error, IdentityBuilderError) else error.strerror)
-            self.lost = True
+            self.lost, self._partial = True, None if self._log is None else self._log.path
             self.close()
+
+    def _remove_partial(self) -> None:
+        """A log that broke off is of no use once there is a result."""
+        path, self._partial = self._partial, None
+        if path is not None:
+            self._remove(path)
+
+    def _remove_earlier(self) -> None:
+        """A log of an earlier run does not belong to a set that was published without one."""
+        folder = self.place.target().parent
+        for path in (folder / LOG_NAME, folder / NEXT_NAME):
+            if path.exists() and not is_busy(path):
+                self._remove(path)
 
     def _remove(self, path: Path) -> None:
         try:

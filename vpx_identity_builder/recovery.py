@@ -41,9 +41,10 @@ class _Log:
     published: bool
 
     @property
-    def worth(self) -> tuple[bool, int]:
-        """A run that came to its end is worth more than one that did not, more frames more than fewer."""
-        return self.reason in FINISHED, self.frames
+    def worth(self) -> tuple[bool, int, bool]:
+        """A run that came to its end is worth more than one that did not, then more frames, then the later run."""
+        finished = self.reason in FINISHED
+        return finished, 0 if finished else self.frames, self.path.name == NEXT_NAME
 
 
 def tidy(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,13 +110,14 @@ class RunLog:
         last = self.ending.stands_for
         with self._reading():
             rows = self.connection.execute("SELECT frame, face, person FROM fates").fetchall()
-            return {(frame, face): last.get(int(person), int(person)) for frame, face, person in rows}
+            checked = (_whole(row) for row in rows)
+            return {(frame, face): last.get(person, person) for frame, face, person in checked}
 
     def crop_keys(self) -> set[tuple[int, IntBox]]:
         """Frame and box of every crop."""
         with self._reading():
             rows = self.connection.execute("SELECT frame, x1, y1, x2, y2 FROM crops").fetchall()
-            return {(frame, (x1, y1, x2, y2)) for frame, x1, y1, x2, y2 in rows}
+            return {(frame, (x1, y1, x2, y2)) for frame, x1, y1, x2, y2 in map(_whole, rows)}
 
     def crop(self, frame: int, box: IntBox) -> bytes | None:
         """An encoded crop; None where the log does not hold it."""
@@ -135,7 +136,7 @@ class RunLog:
         """Frame → its time in ns."""
         with self._reading():
             rows = self.connection.execute("SELECT seq, data FROM frames").fetchall()
-            return {seq: int(loads(data)["t_ns"]) for seq, data in rows if seq in frames}
+            return {seq: _whole([loads(data)["t_ns"]])[0] for seq, data in rows if seq in frames}
 
     def drop_unfinished(self) -> None:
         """Take out the last frame where the run died before it looked at its faces: their crops were never cut."""
@@ -165,7 +166,11 @@ class RunLog:
         """(frame, face) → reason code while the video ran."""
         with self._reading():
             rows = self.connection.execute("SELECT frame, face, code FROM fates").fetchall()
-            return {(frame, face): code.decode("utf-8", "replace") for frame, face, code in rows}
+            return {
+                (frame, face): code.decode("utf-8", "replace")
+                for *place, code in rows
+                for frame, face in [_whole(place)]
+            }
 
     def boxes(self) -> dict[tuple[int, int], tuple[int, Box]]:
         """(frame, face) → its time in ns and its face box."""
@@ -240,6 +245,13 @@ class RunLog:
                 elif kind == b"published":
                     published = True
         return Ending(reason, published, **names, faults=dict(faults))
+
+
+def _whole(values: Sequence[Any]) -> Sequence[int]:
+    """The values, checked to be whole numbers. Raises `MalformedError`."""
+    if any(type(value) is not int for value in values):
+        raise MalformedError("a number is none")
+    return values
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,15 @@ def open_log(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def is_busy(path: Path) -> bool:
+    """True while another process is writing the log."""
+    try:
+        open_log(path).close()
+    except RunLogError as error:
+        return error.busy
+    return False
+
+
 def _prepare(connection: sqlite3.Connection) -> None:
     """One process at a time, crash-safe; what is deleted is overwritten."""
     connection.execute("PRAGMA locking_mode=EXCLUSIVE")

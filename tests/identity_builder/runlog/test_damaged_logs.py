@@ -1,0 +1,113 @@
+"""Logs that are damaged, hostile, old or new: one clear error, never a crash, never a wrong set."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from vpx_identity_builder.errors import RunLogError
+from vpx_identity_builder.rebuilding import settings_for
+from vpx_identity_builder.replay import replay
+from vpx_identity_builder.runlog.reader import RunLog
+
+from .rides import published, ride
+from .test_rebuild import call
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("whole")
+    ride(out, 1.5)
+    return out / "ride" / "run.sqlite"
+
+
+@pytest.fixture
+def log(whole: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "run.sqlite"
+    path.write_bytes(whole.read_bytes())
+    return path
+
+
+@contextmanager
+def changed(path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(path)) as db, db:
+        yield db
+
+
+def read_all(path: Path) -> None:
+    with RunLog(path) as log:
+        replay(log, settings_for(log, {}))
+        for key in log.crop_keys():
+            log.crop(*key)
+
+
+def reason(path: Path) -> str:
+    with pytest.raises(RunLogError) as caught:
+        read_all(path)
+    return caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE faces SET e_id = zeroblob(512) WHERE frame = 3", "face 0 of frame 3 is not what was written"),
+        ("UPDATE faces SET signals = '{}' WHERE frame = 2", "face 0 of frame 2 is not what was written"),
+        ("UPDATE frames SET data = '[]' WHERE seq = 4", "frame 4 is not what was written"),
+        ("DELETE FROM frames WHERE seq = 4", "frame 4 is missing"),
+        ("DELETE FROM faces WHERE frame = 4 AND face = 0", "frame 4 is not what was written"),
+        (
+            "INSERT INTO faces SELECT 99, face, signals, NULL, NULL, NULL, NULL, 0, 0 FROM faces WHERE frame = 1",
+            "no frame",
+        ),
+        ("UPDATE crops SET image = x'00' WHERE frame = 2", "a crop of frame 2 is not what was written"),
+        ("UPDATE crops SET x1 = 'left' WHERE id = 1", "a number is none"),
+        ("UPDATE meta SET value = '2' WHERE key = 'schema_version'", "its schema version is 2; this program reads 1"),
+        ("DELETE FROM meta WHERE key = 'video_id'", "video_id is missing"),
+        ("UPDATE events SET data = 'x'", "not JSON"),
+        ("DROP TABLE fates", "it has no table fates"),
+    ],
+)
+def test_what_was_not_written_so_is_said(log: Path, statement: str, words: str) -> None:
+    with changed(log) as db:
+        db.execute(statement)
+    assert words in reason(log)
+
+
+@pytest.mark.parametrize("data", [b"", b"SQLite format 3\0", b"no log at all" * 100])
+def test_no_log_at_all(log: Path, data: bytes) -> None:
+    log.write_bytes(data)
+    with pytest.raises(RunLogError):
+        RunLog(log)
+
+
+def test_a_link_is_no_log(log: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.sqlite"
+    link.symlink_to(log)
+    with pytest.raises(RunLogError, match="there is no run log"):
+        RunLog(link)
+
+
+def test_a_damaged_log_changes_nothing_that_is_published(tmp_path: Path) -> None:
+    ride(tmp_path, 1.5)
+    before = published(tmp_path)
+    path = tmp_path / "ride" / "run.sqlite"
+    with changed(path) as db:
+        db.execute("UPDATE faces SET signals = '{}' WHERE frame = 2")
+    done = call("rebuild", tmp_path / "ride")
+    assert (done.exit_code, done.stderr.count("\n")) == (3, 1)
+    assert "it is damaged: face 0 of frame 2 is not what was written" in done.stderr
+    assert published(tmp_path) == before
+
+
+def test_a_build_beside_a_damaged_log_starts_clean(tmp_path: Path) -> None:
+    ride(tmp_path, 1.5)
+    before = published(tmp_path)
+    (tmp_path / "ride" / "run.sqlite").write_bytes(b"nonsense" * 999)
+    ride(tmp_path, 1.5)
+    assert published(tmp_path) == before
+    assert call("rebuild", tmp_path / "ride").exit_code == 0
+    assert published(tmp_path) == before

@@ -1,0 +1,249 @@
+"""Random damage to everything that is read back: run logs, settings files, documents, and what other modules say.
+
+    python -m tests.torture.fuzz --seconds 600 --seed 1
+
+Each reader may accept or refuse an input with its own error, and nothing else. Exit 1 with the input that broke it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sqlite3
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from tests.ecosystem.upstream import FakeDetect, FakeExpression, FakeVision, Script, clip
+from tests.torture.checks import Violation
+from tests.torture.victim import BOTH, build
+from vpx_identity_builder.core.types import FaceSample
+from vpx_identity_builder.errors import DocumentError, RunLogError, SettingsError
+from vpx_identity_builder.observations import to_samples
+from vpx_identity_builder.rebuilding import settings_for
+from vpx_identity_builder.recovery import recover
+from vpx_identity_builder.replay import replay
+from vpx_identity_builder.runlog.codec import MalformedError, loads, plain, restored
+from vpx_identity_builder.runlog.reader import RunLog
+from vpx_identity_builder.schema import DOCUMENTS, read_document
+from vpx_identity_builder.settings import resolve
+
+WORDS = (b"NaN", b"1e999", b"-1", b"null", b"[]", b"{}", b'""', b"9" * 20, b"\x00", b"\xff\xfe", b"[" * 2000)
+VALUES: tuple[Any, ...] = (
+    *(None, True, -1, 0, 2**70, 1.5, float("nan"), float("inf"), "", "x", b"\xff\x00", [], {}, (), object(), [[]]),
+    *(np.nan, np.zeros(0), np.zeros((3, 3)), np.full(128, np.inf), np.array(["a"]), [None] * 3, {"items": 1}, 1e308),
+)
+
+
+class Fuzz:
+    """Inputs to damage, made once, and one method per reader that tries one damaged input."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        frames = clip(1.5, BOTH)
+        build(folder / "whole", frames, "new")
+        self.log = (folder / "whole" / "ride" / "run.sqlite").read_bytes()
+        found = sorted((folder / "whole").rglob("*.json"))
+        self.documents = {path.name: path.read_bytes() for path in found if path.name != "memory_bank.json"}
+        self.frames = frames
+        self.accepted: Counter[str] = Counter()
+
+    def log_bytes(self, dice: random.Random) -> None:
+        """A log with flipped, cut or inserted bytes: opened, replayed, recovered."""
+        self._read_log("bytes", damaged(self.log, dice))
+
+    def log_values(self, dice: random.Random) -> None:
+        """A log that SQLite finds in order, with wrong values in its columns."""
+        path = self.folder / "values.sqlite"
+        path.write_bytes(self.log)
+        with sqlite3.connect(path) as db:
+            table = dice.choice(("meta", "frames", "faces", "fates", "crops", "events"))
+            columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
+            value = dice.choice((None, -1, 2**62, 0.5, "", "x", "{}", "[]", b"", b"\xff" * 7, '{"a":' * 500))
+            try:
+                db.execute(
+                    f"UPDATE {table} SET {dice.choice(columns)} = ? WHERE rowid % ? = 0"
+                    if table not in ("meta", "fates")
+                    else f"UPDATE {table} SET {dice.choice(columns)} = ? WHERE length({columns[0]}) + ? > 0",
+                    (value, dice.randint(1, 9)),
+                )
+                if dice.random() < 0.1:
+                    db.execute(f"DROP TABLE {table}")
+            except (sqlite3.IntegrityError, sqlite3.DataError):
+                return
+        db.close()
+        self._read_log("values", path.read_bytes())
+
+    def _read_log(self, name: str, data: bytes) -> None:
+        folder = self.folder / "ride"
+        folder.mkdir(exist_ok=True)
+        for old in folder.glob("run*"):
+            old.unlink()
+        path = folder / "run.sqlite"
+        path.write_bytes(data)
+        try:
+            with RunLog(path) as log:
+                made = replay(log, settings_for(log, {}))
+                log.outcome()
+                for key in sorted(log.crop_keys())[:3]:
+                    log.crop(*key)
+            self.accepted[f"log {name}"] += bool(made.result.frames)
+            recover(folder)
+        except (RunLogError, SettingsError):
+            return
+
+    def toml(self, dice: random.Random) -> None:
+        """A damaged settings file."""
+        path = self.folder / "identity_builder.toml"
+        text = b'[identity_builder]\nmax_persons = 1\nvideo_id = "a"\nstop_when_covered = false\ntau_id = 0.9\n'
+        path.write_bytes(damaged(text, dice))
+        try:
+            resolve({}, {}, self.folder)
+            self.accepted["toml"] += 1
+        except SettingsError:
+            return
+
+    def document(self, dice: random.Random) -> None:
+        """A damaged document, read as any kind of document."""
+        name = dice.choice(sorted(self.documents))
+        kinds = [kind for kind in sorted(DOCUMENTS) if kind.split("_")[0] in name] or sorted(DOCUMENTS)
+        try:
+            read_document(DOCUMENTS[dice.choice(kinds)], damaged(self.documents[name], dice), name)
+            self.accepted["document"] += 1
+        except DocumentError:
+            return
+
+    def value(self, dice: random.Random) -> None:
+        """A damaged JSON value, read as a face."""
+        face = {"t_ns": 1, "frame_idx": 0, "frame_size_px": [9, 9], "bbox": [0.0, 1.0, 2.0, 3.0], "confidence": 1.0}
+        text = json.dumps({**face, "measures": {"face_px": 3.0, "area_share": 0.1}, "pose": {"yaw_deg": 3.0}}).encode()
+        try:
+            plain(restored(FaceSample, loads(damaged(text, dice))))
+            self.accepted["value"] += 1
+        except MalformedError:
+            return
+
+    def observation(self, dice: random.Random) -> None:
+        """What other modules say, with nonsense in their fields or instead of all they say."""
+        frame = dice.choice(self.frames)
+        names = ("head.pose", "face.au", "face.parse", "face.quality", "frame.quality", "body.embed")
+        deps: dict[str, Any] = {
+            name: SimpleNamespace(data=nonsense(dice, 0), signals=nonsense(dice, 2)) for name in names
+        }
+        for module in (FakeDetect(Script(BOTH)), FakeExpression(Script(BOTH)), FakeVision(Script(BOTH))):
+            said = module.process(frame)
+            deps[module.name] = SimpleNamespace(data=spoilt(said.data, dice), signals={}) if said else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = to_samples(frame, deps, frame_idx=0, t_ns=0)
+        self.accepted["observation"] += bool(found.samples)
+
+    def readers(self) -> dict[str, Callable[[random.Random], None]]:
+        """Name → one try."""
+        return {
+            "log bytes": self.log_bytes,
+            "log values": self.log_values,
+            "toml": self.toml,
+            "document": self.document,
+            "value": self.value,
+            "observation": self.observation,
+        }
+
+
+def damaged(data: bytes, dice: random.Random) -> bytes:
+    """Some bytes flipped, cut out, doubled, or replaced by what parsers stumble over."""
+    result = bytearray(data)
+    for _ in range(int(2 ** dice.uniform(0, 4))):
+        at = dice.randrange(len(result) + 1)
+        kind = dice.randrange(6)
+        if kind == 0 and at < len(result):
+            result[at] ^= 1 << dice.randrange(8)
+        elif kind == 1:
+            result[at : at + dice.randrange(16)] = dice.choice(WORDS)
+        elif kind == 2:
+            del result[at : at + dice.randrange(1, 64)]
+        elif kind == 3:
+            result[at:at] = result[at : at + dice.randrange(64)]
+        elif kind == 4:
+            result[at : at + 4] = dice.randbytes(4)
+        elif dice.random() < 0.1:
+            del result[at:]
+    return bytes(result)
+
+
+FIELDS = (
+    *("faces", "detected_faces", "bbox", "confidence", "landmarks", "yaw", "pitch", "roll", "embedding", "face_id"),
+    *("signals", "estimates", "results", "au_intensities", "keypoints", "image_size", "appearance", "e_face", "e_body"),
+    *("face_box", "expression", "smile_intensity", "em_happy", "occlusion_ratio", "embed_model", "face_model", "mesh"),
+)
+
+
+def spoilt(value: Any, dice: random.Random) -> Any:
+    """An object with some fields, at any depth, replaced by nonsense."""
+    if dice.random() < 0.04:
+        return nonsense(dice, 1)
+    if isinstance(value, list | tuple) and not isinstance(value, str):
+        return [spoilt(item, dice) for item in value]
+    if isinstance(value, dict):
+        return {key: spoilt(item, dice) for key, item in value.items()}
+    if is_dataclass(value):
+        return SimpleNamespace(**{item.name: spoilt(getattr(value, item.name), dice) for item in fields(value)})
+    return value
+
+
+def nonsense(dice: random.Random, depth: int) -> Any:
+    """A value that no module should give, with field names that are looked for."""
+    if depth >= 4 or dice.random() < 0.25:
+        box = (0.2, 0.2, 0.3, 0.3) if dice.random() < 0.5 else (60.0, 70.0, 60.0, 70.0)
+        return box if dice.random() < 0.4 else dice.choice(VALUES)
+    kind = dice.randrange(4)
+    if kind == 0:
+        return [nonsense(dice, depth + 1) for _ in range(dice.randrange(4))]
+    values = {dice.choice(FIELDS): nonsense(dice, depth + 1) for _ in range(dice.randrange(1, 9))}
+    if depth == 0:
+        values["faces"] = values["detected_faces"] = [nonsense(dice, 1) for _ in range(3)]
+    return values if kind == 1 else SimpleNamespace(**values)
+
+
+def run(seconds: float, seed: int, folder: Path) -> tuple[Counter[str], Counter[str]]:
+    """Try until the time is over; returns inputs tried and accepted per reader. Raises `Violation`."""
+    fuzz, tried, number = Fuzz(folder), Counter[str](), 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for name, reader in fuzz.readers().items():
+            own = f"{seed}-{number}-{name}"
+            try:
+                reader(random.Random(own))
+            except Exception as error:
+                raise Violation(f"{name}, input {own!r}: {type(error).__name__}: {error}") from error
+            tried[name] += 1
+        number += 1
+    return tried, fuzz.accepted
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=600)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        tried, accepted = run(given.seconds, given.seed, Path(folder))
+    for name, count in tried.items():
+        sys.stdout.write(f"{name}: {count} inputs, {accepted[name]} accepted\n")
+    sys.stdout.write(f"{sum(tried.values())} inputs in {given.seconds:.0f} s, seed {given.seed}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
