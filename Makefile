@@ -14,7 +14,7 @@ SAMPLE_PACKAGE := scikit-image==0.26.0
 SAMPLE := $(VENV)/sample/astronaut.png
 SAMPLE_SHA256 := 88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5
 
-.PHONY: setup demo test test-timm golden check bench clean
+.PHONY: setup demo test test-timm golden check bench torture clean
 
 setup: $(VENV)/.installed $(VENV)/.weights
 
@@ -72,6 +72,13 @@ check: $(VENV)/.installed
 
 bench: setup $(SAMPLE)
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+# Deaths and damaged input, see docs/guarantees.md; FUZZ_S and ROUNDS (8 deaths each) say for how long.
+FUZZ_S ?= 600
+ROUNDS ?= 26
+torture: setup
+	$(BIN)/python -m tests.torture.kills --rounds $(ROUNDS)
+	$(BIN)/python -m tests.torture.fuzz --seconds $(FUZZ_S)
 
 clean:
 	rm -rf $(VENV) out dist
