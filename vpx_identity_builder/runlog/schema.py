@@ -90,8 +90,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise RunLogError(path, _operational(str(error)), busy="locked" in str(error)) from error
-    except sqlite3.Error as error:
-        raise RunLogError(path, f"it is damaged ({error})") from error
+    except (sqlite3.Error, UnicodeError) as error:  # SQLite quotes damaged text, which Python then cannot read
+        raise RunLogError(path, f"it is damaged ({type(error).__name__})") from error
     except OSError as error:
         raise RunLogError(path, error.strerror or type(error).__name__) from error
 

@@ -84,6 +84,13 @@ def test_no_log_at_all(log: Path, data: bytes) -> None:
         RunLog(log)
 
 
+def test_a_damaged_table_name_that_sqlite_quotes(log: Path) -> None:
+    """Found by fuzzing: the message itself could not be read."""
+    log.write_bytes(log.read_bytes().replace(b"CREATE TABLE crops (", b"CREATE TABLE \xdaro\xda("))
+    with pytest.raises(RunLogError):
+        RunLog(log)
+
+
 def test_a_link_is_no_log(log: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.sqlite"
     link.symlink_to(log)
