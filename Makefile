@@ -73,12 +73,13 @@ check: $(VENV)/.installed
 bench: setup $(SAMPLE)
 	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 
-# Deaths and damaged input, see docs/guarantees.md; FUZZ_S and ROUNDS (8 deaths each) say for how long.
-FUZZ_S ?= 600
+# Deaths, hostile media and damaged input, see docs/guarantees.md.
+IDENTITY_TORTURE_SECONDS ?= 600
 ROUNDS ?= 26
-torture: setup
+torture: setup $(SAMPLE)
 	$(BIN)/python -m tests.torture.kills --rounds $(ROUNDS)
-	$(BIN)/python -m tests.torture.fuzz --seconds $(FUZZ_S)
+	IDENTITY_TORTURE_SECONDS=$(IDENTITY_TORTURE_SECONDS) $(BIN)/python -m pytest -q tests/torture
+	$(BIN)/python -m tests.torture.fuzz --seconds $(IDENTITY_TORTURE_SECONDS)
 
 clean:
 	rm -rf $(VENV) out dist
