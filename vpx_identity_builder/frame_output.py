@@ -35,11 +35,15 @@ KEPT = frozenset({"saved", "added", "replaced", "anchor_candidate", "challenge_c
 
 @dataclass(frozen=True, slots=True)
 class FaceDecision:
-    """One face: `box` (x, y, w, h) normalised, the person's number in this run (not its rank), and the reason code."""
+    """One face: `box` (x, y, w, h) normalised, the person's number in this run (not its rank), and the reason code.
+
+    `lost_to_ms`: source time of the kept image that it lost to, if it lost to one.
+    """
 
     box: tuple[float, float, float, float]
     person: int
     decision: str
+    lost_to_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ def decisions(fates: Sequence[FaceFate]) -> list[FaceDecision]:
         sample = fate.assignment.sample
         (width, height), (x1, y1, x2, y2) = sample.frame_size_px, sample.bbox
         box = (x1 / width, y1 / height, (x2 - x1) / width, (y2 - y1) / height)
-        made.append(FaceDecision(box, fate.person, fate.code))
+        lost_to_ms = None if fate.lost_to_t_ns is None else round(fate.lost_to_t_ns / 1e6, 1)
+        made.append(FaceDecision(box, fate.person, fate.code, lost_to_ms))
     return made
 
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from vpx_identity_builder.core.buckets import EXPRESSION_BINS, PITCH_BINS, YAW_BINS
 from vpx_identity_builder.export.bundle import Bundle, ImageFile, PersonFiles
+from vpx_identity_builder.reasons import in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +77,11 @@ def _template() -> Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"clock": _clock, "score": _score, "href": quote, "words": lambda t: t.replace("_", " ")}
+    environment.filters |= {
+        "clock": _clock,
+        "score": _score,
+        "href": quote,
+        "reason": in_words,
+        "words": lambda text: text.replace("_", " "),
+    }
     return environment.get_template("report.html.jinja")

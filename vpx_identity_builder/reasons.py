@@ -1,0 +1,42 @@
+"""Reason codes in plain words: what became of a face, and why (`fates` in `result.json`, `decision` of each frame)."""
+
+from __future__ import annotations
+
+REASONS = {
+    "saved": "kept: the first of its bucket",
+    "added": "kept: it looks new beside everything kept of this person",
+    "replaced": "kept: better than the image it looks most like, which went",
+    "anchor_candidate": "kept as a possible anchor: the best frontal face of its moment",
+    "challenge_candidate": "kept as a possible challenge image: the most extreme of its moment",
+    "extra_bin_candidate": "kept: the best of a bin that a plugin added",
+    "not_novel": "not kept: it looks like an image of its bucket that is as good or better",
+    "worse_than_kept": "not kept: its bucket is full of images as good or better",
+    "outside_buckets": "not kept: turned further than the bins go, or too poor for its bucket",
+    "unknown_pose": "not kept: the head pose is unknown",
+    "no_identity": "not kept: no Face-ID embedding, so nobody can say who it is",
+    "unstable": "not kept: not surely this person",
+    "identity_unsettled": "not kept: it contradicts the face that was followed so far; the next frames tell who it is",
+    "other_face_in_crop": "not kept: somebody else's face would be in the picture",
+    "no_picture": "not kept: the frame held no picture to cut it from",
+}
+GATES = {
+    "confidence": "the detector is not sure that it is a face",
+    "face_px": "the face is too small",
+    "area": "the face is too small in the frame",
+    "underexposed": "the face is too dark",
+    "overexposed": "the face is too bright",
+    "clipped": "too much of the face is pure black or white",
+    "blur": "the face is too blurred",
+    "edge": "the frame cuts the face",
+    "occlusion": "too much of the face is covered",
+    "roll": "the head is tilted too far sideways",
+    "alignment": "the eyes, nose and mouth do not fit a face",
+}
+
+
+def in_words(code: str) -> str:
+    """A reason code as a sentence; one that is not known (another version's) is given as it stands."""
+    kind, _, component = code.partition(":")
+    if kind == "gate":
+        return f"not kept: {GATES.get(component, component.replace('_', ' '))}"
+    return REASONS.get(code, code.replace("_", " "))
