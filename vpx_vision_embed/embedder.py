@@ -20,7 +20,7 @@ from vpx_vision_embed.backends.base import Backend, CropBackend, Device, Precisi
 from vpx_vision_embed.errors import BackendError, ClosedError
 from vpx_vision_embed.frame import embed_frame
 from vpx_vision_embed.models import AUTO_BODY, AUTO_FACE, BUNDLED, ModelSpec, get_spec
-from vpx_vision_embed.preprocess import check_crop, preprocess
+from vpx_vision_embed.preprocess import check_crop, empty_batch, preprocess
 from vpx_vision_embed.types import Box, VisionEmbedOutput
 
 BackendName = Literal["auto", "onnx", "timm"]
@@ -92,6 +92,7 @@ class VisionEmbedder:
         if chosen == "timm" and precision == "int8":
             raise BackendError("int8 belongs to the ONNX backend")
         self._key: _Key = (self.spec.key, device, chosen, threads, precision, compiled)
+        self._own = threading.local()
         self._backend: Backend | None = _acquire(self._key, self.spec, device)
 
     @property
@@ -137,9 +138,16 @@ class VisionEmbedder:
             if isinstance(backend, CropBackend):
                 answer = backend.infer_crops(part)
             else:
-                answer = backend.infer(preprocess(part, self.spec.preprocessing))
+                answer = backend.infer(preprocess(part, self.spec.preprocessing, self._batch(len(part))))
             rows[start : start + len(part)] = unit_rows(answer)
         return rows
+
+    def _batch(self, count: int) -> NDArray[np.float32]:
+        """This thread's batch, kept between calls: fresh memory costs as much as filling it."""
+        batch: NDArray[np.float32] | None = getattr(self._own, "batch", None)
+        if batch is None or len(batch) < count:
+            batch = self._own.batch = empty_batch(count, self.spec.preprocessing)
+        return batch
 
     def embed_frame(
         self, frame: NDArray[np.uint8], faces: Sequence[Box], poses: Sequence[NDArray[np.float64]] = ()

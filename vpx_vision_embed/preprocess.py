@@ -45,12 +45,13 @@ class _Block:
     weights: Floats
 
 
-def preprocess(crops: Sequence[NDArray[np.uint8]], spec: Preprocessing) -> Floats:
+def preprocess(crops: Sequence[NDArray[np.uint8]], spec: Preprocessing, out: Floats | None = None) -> Floats:
     """Resize, centre-crop and normalise.
 
     Args:
         crops: (h, w, 3) uint8 BGR images of any sizes, h and w at least 1.
         spec: the model's preprocessing.
+        out: (at least n, 3, size_px, size_px) float32 to write into; by default a new array.
 
     Returns:
         (n, 3, size_px, size_px) float32, RGB planes.
@@ -58,7 +59,8 @@ def preprocess(crops: Sequence[NDArray[np.uint8]], spec: Preprocessing) -> Float
     Raises:
         CropError: anything else than such an image.
     """
-    batch = np.empty((len(crops), 3, spec.size_px, spec.size_px), np.float32)
+    whole = empty_batch(len(crops), spec) if out is None else out
+    batch = whole[: len(crops)]
     scale, offset = _affine(spec)
     resize = resized_centre if spec.resampling == "bicubic" else quickly_resized
     for index, crop in enumerate(crops):
@@ -67,6 +69,11 @@ def preprocess(crops: Sequence[NDArray[np.uint8]], spec: Preprocessing) -> Float
             np.multiply(plane, factor, out=out)
             out += shift
     return batch
+
+
+def empty_batch(count: int, spec: Preprocessing) -> Floats:
+    """(count, 3, size_px, size_px) float32, not filled."""
+    return np.empty((count, 3, spec.size_px, spec.size_px), np.float32)
 
 
 def check_crop(crop: object, index: int = 0) -> None:

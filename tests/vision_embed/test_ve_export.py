@@ -54,6 +54,12 @@ def test_a_precision_that_was_not_exported_names_the_command(bundled_here: Path)
         VisionEmbedder("bundled", precision="int8")
 
 
+def test_an_int8_export_that_would_quantize_nothing_is_refused(bundled_here: Path) -> None:
+    with pytest.raises(ExportError, match="no matrix products"):
+        exports.export(BUNDLED, "int8")
+    assert [p.name for p in bundled_here.iterdir()] == [BUNDLED.key]
+
+
 @pytest.mark.parametrize("damage", ["truncated", "other", "external"])
 def test_a_damaged_export_is_refused(models_dir: Path, onnx_files: Any, damage: str) -> None:
     content = onnx_files.external("/etc/passwd") if damage == "external" else onnx_files.pooling(128)

@@ -17,6 +17,7 @@ from vpx_vision_embed.models import ExportPrecision, ModelSpec
 
 LEAST_COSINE: dict[ExportPrecision, float] = {"fp32": 0.99999, "fp16": 0.999, "int8": 0.97}
 """Cosine of every parity image between the export and fp32, below which the export is thrown away."""
+_QUANTIZED = "DynamicQuantizeLinear"
 _OPSET = 17
 _PARITY_IMAGES = 8
 
@@ -111,5 +112,9 @@ def _convert(whole: Path, part: Path, precision: ExportPrecision) -> None:
                 from onnxruntime.quantization import QuantType, quantize_dynamic
 
                 quantize_dynamic(whole, part, weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul", "Gemm"])
+                if all(node.op_type != _QUANTIZED for node in onnx.load(part).graph.node):
+                    raise ExportError(f"{whole.name} has no matrix products, the only thing that int8 quantizes here")
+        except ExportError:
+            raise
         except (RuntimeError, ValueError, AttributeError, ImportError) as error:
             raise ExportError(f"{whole.name} cannot be converted to {precision}: {error}") from error
