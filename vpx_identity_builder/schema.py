@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from vpx_identity_builder.core.types import StopReason
+from vpx_identity_builder.erasure.note import ErasureNote
 from vpx_identity_builder.errors import DocumentError
 from vpx_identity_builder.schema_memory import MemoryBankDocument
 from vpx_identity_builder.schema_parts import (
@@ -142,6 +143,7 @@ DOCUMENTS: dict[str, type[Document]] = {
     "result": ResultMeta,
     "memory_bank": MemoryBankDocument,
     "references": ReferencesMeta,
+    "erased": ErasureNote,
 }
 
 
