@@ -9,6 +9,7 @@ from . import pool as pools
 from .config import Config, FaceIdModel
 from .coverage import coverage_of
 from .extremes import NOTHING_SEEN, Extremes
+from .novelty import stacked
 from .occlusion import Gallery
 from .pair import PairSlots
 from .persons import Evidence, Person, Ranking, join_next, joined, new_person, rank
@@ -32,12 +33,19 @@ class Rider:
     gallery: Gallery = field(default_factory=Gallery)
     conditions: Conditions = field(default_factory=Conditions)
     extremes: Extremes = NOTHING_SEEN
+    saved_faces: tuple[Vector, ...] = ()
+    saved_bodies: tuple[Vector, ...] = ()
 
     def with_pool(self, pool: Pool) -> Rider:
-        """With another pool and what it covers."""
+        """With another pool, what it covers, and its embeddings stacked for comparison."""
         held = [entry.candidate.buckets for entries in pool.buckets.values() for entry in entries]
         held += [entry.candidate.buckets for entry in pool.anchors.entries.values()]
-        return replace(self, pool=pool, coverage=coverage_of(held))
+        faces, bodies = (stacked(vectors) for vectors in pool.saved_vectors())
+        return replace(self, pool=pool, coverage=coverage_of(held), saved_faces=faces, saved_bodies=bodies)
+
+    def has_anchor(self) -> bool:
+        """True where any candidate passed the strict gate as an anchor."""
+        return any(entry.score >= STRICT_BONUS for entry in self.pool.anchors.entries.values())
 
     def anchor_moments(self, gap_ms: float) -> int:
         """How many anchor candidates of the strict gate are at least `gap_ms` apart."""
@@ -76,8 +84,7 @@ class Cast:
 
     def ranked(self, frames_total: int, cfg: Config) -> Ranking:
         """Who would be published of a video of so many frames, and who not."""
-        gap_ms = cfg.selection.anchor_gap_ms
-        frontal = {number for number, rider in self.riders.items() if rider.anchor_moments(gap_ms) > 0}
+        frontal = {number for number, rider in self.riders.items() if rider.has_anchor()}
         return rank(self.people(), frames_total, cfg.persons, frontal)
 
 

@@ -13,12 +13,19 @@ NOTHING_SAVED = 1.0
 """Novelty of the first image: a cosine distance nothing less than unrelated reaches."""
 
 
+def stacked(vectors: Sequence[Vector]) -> tuple[Vector, ...]:
+    """Vectors as matrices of rows `(n, dim)`, one for each dimension: what is compared often is stacked once."""
+    dims = dict.fromkeys(vector.size for vector in vectors)
+    return tuple(np.stack([vector for vector in vectors if vector.size == dim]) for dim in dims)
+
+
 def distance_to_nearest(vector: Vector, saved: Sequence[Vector]) -> float | None:
-    """`min_j(1 - cos(vector, saved_j))`, or None where nothing comparable (of the same dimension) was saved."""
-    comparable = [other for other in saved if other.shape == vector.shape]
-    if not comparable:
-        return None
-    return float(1.0 - np.max(np.stack(comparable) @ vector))
+    """`min_j(1 - cos(vector, saved_j))`, or None where nothing comparable (of the same dimension) was saved.
+
+    `saved`: vectors `(dim,)`, or matrices `(n, dim)` as `stacked` makes them.
+    """
+    nearest = [float(np.max(other @ vector)) for other in saved if other.shape[-1] == vector.size]
+    return 1.0 - max(nearest) if nearest else None
 
 
 def dual_novelty(

@@ -210,7 +210,8 @@ def _known_strength(sample: FaceSample, gallery: Gallery) -> Array | None:
     if known.mean() < LEAST_SEEN:
         return None
     strength = _strength(moment, explaining, unexplained)
-    calmest = np.quantile(unexplained[known], CALMEST, method="lower")
+    rank = int(CALMEST * (known.sum() - 1))
+    calmest = np.partition(unexplained[known], rank)[rank]
     return None if CHANGED < calmest < COVER_FULL and _share(strength) >= PARTIAL else strength
 
 
@@ -224,9 +225,19 @@ def _unexplained(moment: Moments, explaining: Moments) -> Array:
 
 def _strength(moment: Moments, explaining: Moments, unexplained: Array) -> Array:
     """How surely each cell of one moment is covered `(cells,)`; NaN where `unexplained` is."""
-    excess = np.maximum(moment.odd[0] - np.quantile(explaining.odd, CLEAREST, axis=0), 0.0)
+    excess = np.maximum(moment.odd[0] - _clearest(explaining.odd), 0.0)
     strength: Array = np.maximum(np.minimum(unexplained, ODD_WEIGHT * excess), 0.0)
     return strength
+
+
+def _clearest(odd: Array) -> Array:
+    """The quantile `CLEAREST` of the departures `(m, cells)`, `(cells,)`: much faster than NumPy's, which copes with NaN."""
+    place = CLEAREST * (len(odd) - 1)
+    rank = int(place)
+    above = min(rank + 1, len(odd) - 1)
+    ordered = np.partition(odd, (rank, above), axis=0)
+    between: Array = ordered[rank] + np.float32(place - rank) * (ordered[above] - ordered[rank])
+    return between
 
 
 def _share(strength: Array) -> float:

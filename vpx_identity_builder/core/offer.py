@@ -116,7 +116,7 @@ def _novelty(rider: Rider, sample: FaceSample, scales: Scales) -> float:
     """§7's novelty. A face without embeddings inherits the last one's: that it is new, nothing says."""
     if sample.e_vis_face is None and sample.e_vis_body is None and rider.recent_novelty:
         return rider.recent_novelty[-1]
-    saved = rider.pool.saved_vectors()
+    saved = rider.saved_faces, rider.saved_bodies
     return dual_novelty(sample.e_vis_face, sample.e_vis_body, *saved, scales.face, scales.body)
 
 

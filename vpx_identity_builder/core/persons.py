@@ -10,6 +10,7 @@ import statistics
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
+from functools import lru_cache
 
 from .config import FaceIdModel, PersonConfig
 from .geometry import centre
@@ -29,7 +30,13 @@ class Spread(Thinned[float]):
     @property
     def median(self) -> float | None:
         """The median, None before the first value."""
-        return statistics.median(self.values) if self.values else None
+        return _median(self.values) if self.values else None
+
+
+@lru_cache(maxsize=32)
+def _median(values: tuple[float, ...]) -> float:
+    """Remembered, because a sample changes less often than it is asked."""
+    return statistics.median(values)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

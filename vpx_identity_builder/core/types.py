@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -223,7 +223,13 @@ class Conditions:
     dark: int = 0
 
     def __add__(self, other: Conditions) -> Conditions:
-        return Conditions(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
+        return Conditions(
+            self.faces + other.faces,
+            self.drifting + other.drifting,
+            self.covered + other.covered,
+            self.drifting_or_covered + other.drifting_or_covered,
+            self.dark + other.dark,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def test_the_difference_names_what_comes_goes_and_moves(tmp_path: Path) -> None:
     words = ("rebuild", tmp_path / "ride", "--diff", "--dry-run")
     count = sum(name.startswith("person_") and name.endswith(".jpg") for name in before)
     assert call(*words).stdout == f"{count} images stay as they are\n"
-    sizes = ("--set", "identity_builder.loose_face_px=68", "--set", "identity_builder.strict_face_px=70")
+    sizes = ("--set", "identity_builder.loose_face_px=80", "--set", "identity_builder.strict_face_px=84")
     lines = call(*words, *sizes).stdout.splitlines()
     assert any(line.startswith("- person_0/coverage/cov_") and line.endswith("the gate on face px") for line in lines)
     assert any(line.startswith("> person_") and " -> person_" in line for line in lines)
@@ -114,7 +114,7 @@ def test_pictures_that_are_gone_are_reported_and_the_best_kept_stand_in(tmp_path
 def test_nothing_is_replaced_where_no_picture_is_left(tmp_path: Path) -> None:
     ride(tmp_path)
     before = published(tmp_path)
-    done = call("rebuild", tmp_path / "ride", "--set", "identity_builder.crop_scale=2.6")
+    done = call("rebuild", tmp_path / "ride", "--set", "identity_builder.crop_scale=1.8")
     assert (done.exit_code, "give the video with --source" in done.stderr) == (3, True)
     assert published(tmp_path) == before
 
