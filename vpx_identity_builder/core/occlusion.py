@@ -231,7 +231,7 @@ def _strength(moment: Moments, explaining: Moments, unexplained: Array) -> Array
 
 
 def _clearest(odd: Array) -> Array:
-    """The quantile `CLEAREST` of the departures `(m, cells)`, `(cells,)`: much faster than NumPy's, which copes with NaN."""
+    """The quantile `CLEAREST` of the departures `(m, cells)`, `(cells,)`; NumPy's own is slow, it copes with NaN."""
     place = CLEAREST * (len(odd) - 1)
     rank = int(place)
     above = min(rank + 1, len(odd) - 1)
