@@ -9,33 +9,13 @@ from pathlib import Path
 from .documents_parts import int_box, milliseconds
 from .errors import ExportError
 from .export.bundle import Bundle
+from .reasons import in_words
 from .rebuilding import Rebuilt
 from .runlog.reader import RunLog
 from .schema import ImageMeta, read_document
 
 Key = tuple[float, tuple[int, int, int, int]]
 """Time in ms and face box: the same face in the same frame."""
-
-REASONS = {
-    "saved": "the first of its bucket",
-    "added": "new in its bucket",
-    "replaced": "better than what its bucket held",
-    "anchor_candidate": "an anchor candidate",
-    "challenge_candidate": "a challenge candidate",
-    "not_novel": "too much like a kept image",
-    "worse_than_kept": "worse than the kept images",
-    "outside_buckets": "outside the buckets",
-    "unknown_pose": "its pose is unknown",
-    "unstable": "not surely this person",
-    "no_identity": "no Face-ID embedding",
-    "identity_unsettled": "who it is was not settled",
-    "other_face_in_crop": "another face in the crop",
-    "no_picture": "its picture is gone",
-}
-
-
-KEPT = ("saved", "added", "replaced", "anchor_candidate", "challenge_candidate")
-"""Codes of faces whose crop was kept; what became of it at the end is another matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +76,8 @@ def _moment(key: Key) -> str:
 
 
 def _why(code: str | None) -> str:
+    """What became of a face; one that was kept while the video ran may still have lost to others at the end."""
     if code is None:
         return "not looked at"
-    if code.startswith("gate:"):
-        return f"failed the gate on {code.removeprefix('gate:').replace('_', ' ')}"
-    words = REASONS.get(code, code.replace("_", " "))
-    return f"{words}, others won" if code in KEPT else words
+    words = in_words(code)
+    return f"{words}; others won at the end" if words.startswith("kept") else words

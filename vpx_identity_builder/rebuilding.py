@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from . import pixels
-from .core.types import ChosenImage, PairImage, RunResult
+from .core.pictures import with_candidates
+from .core.types import RunResult
 from .documents import RunContext
 from .errors import InputError, RunLogError, SettingProblem, SettingsError
+from .names import printable
 from .place import app_version
-from .replay import CropId, Fate, crops_of, replay, with_pictures
+from .replay import CropId, Fate, crops_of, replay, run_of, with_pictures
 from .run import Run
 from .runlog.codec import MalformedError
 from .runlog.finalize import recorded_result
@@ -54,26 +56,35 @@ def rebuilt(log: RunLog, changes: Mapping[str, object], source: SourceFrames | N
         outcome = log.outcome()
         if outcome is not None:
             return Rebuilt(_acquainted(log, settings), _recorded(log, outcome))
+    made = replayed(log, settings, source)
+    if made.lost and not (made.result.pair or any(person.images for person in made.result.persons)):
+        name = log.header.source_name or "the source"
+        raise InputError(name, "these settings want pictures that were not kept; give the video with --source")
+    return made
+
+
+def replayed(log: RunLog, settings: Settings, source: SourceFrames | None = None) -> Rebuilt:
+    """The sets that a replay chooses. Where pictures it wants are gone, the best of those that are kept stand in.
+
+    Raises `RunLogError`.
+    """
     made = replay(log, settings)
-    pictures = {crop: image for crop in crops_of(made.result) if (image := _logged(log, settings, crop)) is not None}
-    missing = crops_of(made.result) - set(pictures)
+    wanted = crops_of(made.result)
+    pictures = {crop: image for crop in wanted if (image := _logged(log, settings, crop)) is not None}
+    missing = wanted - set(pictures)
     decoded = _decoded(log, missing, source, settings) if missing and source is not None else {}
     lost = missing - set(decoded)
     if lost:
         held = log.crop_keys()
         made = replay(log, settings, lambda crop: crop in held)
-        pictures = {crop: log.crop(*crop) or b"" for crop in crops_of(made.result)}
-        decoded = {}
-        if not pictures:
-            name = log.header.source_name or "the source"
-            raise InputError(name, "these settings want pictures that were not kept; give the video with --source")
+        pictures, decoded = {crop: log.crop(*crop) or b"" for crop in crops_of(made.result)}, {}
     result = with_pictures(made.result, {**pictures, **decoded})
     return Rebuilt(made.run, result, made.fates, len(decoded), len(lost))
 
 
 def _acquainted(log: RunLog, settings: Settings) -> Run:
     """A run that has seen as much of the log as it takes to know its models."""
-    run = Run(settings)
+    run = run_of(log, settings)
     for frame in log.frames():
         run.builder.add(frame.t_ns, run.understand(frame.translation), lambda _: None)
         if run.builder.face_id_model is not None:
@@ -120,7 +131,7 @@ def context_of(log: RunLog, settings: Settings) -> RunContext:
         video_id=header.video_id,
         app_version=app_version(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        source_name=header.source_name,
+        source_name=None if header.source_name is None else printable(header.source_name),
         content_sha256=header.content_sha256,
         fps=header.fps,
         source_fps=header.source_fps,
@@ -166,21 +177,8 @@ def _recorded(log: RunLog, outcome: Any) -> RunResult:
                 return image
         raise RunLogError(log.path, "it is damaged: a crop of a published image is missing")
 
-    def shown(image: ChosenImage) -> ChosenImage:
-        candidate = image.candidate
-        return replace(image, candidate=replace(candidate, image=picture(candidate.sample.t_ns, candidate.crop_box)))
-
-    def both(pair: PairImage) -> PairImage:
-        found = picture(pair.candidate.first.sample.t_ns, pair.candidate.crop_box)
-        return replace(pair, candidate=replace(pair.candidate, image=found))
-
-    persons = tuple(
-        replace(
-            person,
-            anchors=tuple(shown(image) for image in person.anchors),
-            coverage_images=tuple(shown(image) for image in person.coverage_images),
-            challenge=tuple(shown(image) for image in person.challenge),
-        )
-        for person in result.persons
+    return with_candidates(
+        result,
+        lambda candidate: replace(candidate, image=picture(candidate.sample.t_ns, candidate.crop_box)),
+        lambda pair: replace(pair, image=picture(pair.first.sample.t_ns, pair.crop_box)),
     )
-    return replace(result, persons=persons, pair=tuple(both(pair) for pair in result.pair))

@@ -11,9 +11,8 @@ from .errors import RunLogError
 from .export.atomic import repair
 from .export.folder import SET_FOLDER, publish, published_stop_reason
 from .place import FINISHED
-from .rebuilding import context_of, settings_for
+from .rebuilding import context_of, replayed, settings_for
 from .recorder import people_of
-from .replay import crops_of, replay, with_pictures
 from .run import Run
 from .runlog.finalize import finalize, replace_log
 from .runlog.reader import RunLog
@@ -121,10 +120,9 @@ def _published(log: RunLog, target: Path) -> tuple[RunResult, Run]:
     """Publish a log's result, and complete what the log says of the end."""
     if log.ending.reason is None:
         log.drop_unfinished()
-    settings, held = settings_for(log, {}), log.crop_keys()
-    made = replay(log, settings, lambda crop: crop in held)
-    result = with_pictures(made.result, {crop: log.crop(*crop) or b"" for crop in crops_of(made.result)})
-    publish(result, target, context_of(log, settings), exported=made.run.hooks.exported)
-    made.run.tell(result, target)
-    log.complete(made.fates, people_of(made.run.builder), result.stop_reason)
-    return result, made.run
+    settings = settings_for(log, {})
+    made = replayed(log, settings)
+    publish(made.result, target, context_of(log, settings), exported=made.run.hooks.exported)
+    made.run.tell(made.result, target)
+    log.complete(made.fates, people_of(made.run.builder), made.result.stop_reason)
+    return made.result, made.run

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .builder import Encoder, FaceFate
-from .core.types import Box, ChosenImage, IntBox, PairImage, PersonSet, RunResult, StopReason, UnpublishedPerson
+from .core.pictures import with_candidates
+from .core.types import Box, IntBox, PersonSet, RunResult, StopReason, UnpublishedPerson
 from .place import SourceInfo
 from .run import Run
 from .runlog.pruning import is_spoilt
@@ -62,9 +63,15 @@ def _publishing(settings: Settings, most: int) -> Settings:
     return replace(settings, config=replace(settings.config, persons=persons))
 
 
-def _once(log: RunLog, settings: Settings, allowed: Allowed | None) -> Replay:
+def run_of(log: RunLog, settings: Settings) -> Run:
+    """A new run of a log's video."""
     run = Run(settings, SourceInfo(fps=log.header.fps, source_fps=log.header.source_fps))
     run.place.folder_name = log.path.absolute().parent.name
+    return run
+
+
+def _once(log: RunLog, settings: Settings, allowed: Allowed | None) -> Replay:
+    run = run_of(log, settings)
     fates: list[Fate] = []
     recent: dict[int, dict[Box, int]] = {}
 
@@ -119,24 +126,14 @@ def crops_of(result: RunResult) -> frozenset[CropId]:
 def with_pictures(result: RunResult, pictures: Mapping[CropId, bytes]) -> RunResult:
     """A replay's result with pictures for tokens."""
 
-    def shown(image: ChosenImage) -> ChosenImage:
-        candidate = image.candidate
-        return replace(image, candidate=replace(candidate, image=pictures[crop_of(candidate.image)]))
+    def picture(token: bytes) -> bytes:
+        return pictures[crop_of(token)]
 
-    def both(image: PairImage) -> PairImage:
-        candidate = image.candidate
-        return replace(image, candidate=replace(candidate, image=pictures[crop_of(candidate.image)]))
-
-    persons = tuple(
-        replace(
-            person,
-            anchors=tuple(shown(image) for image in person.anchors),
-            coverage_images=tuple(shown(image) for image in person.coverage_images),
-            challenge=tuple(shown(image) for image in person.challenge),
-        )
-        for person in result.persons
+    return with_candidates(
+        result,
+        lambda candidate: replace(candidate, image=picture(candidate.image)),
+        lambda pair: replace(pair, image=picture(pair.image)),
     )
-    return replace(result, persons=persons, pair=tuple(both(image) for image in result.pair))
 
 
 def without(result: RunResult, gone: Sequence[int]) -> RunResult:

@@ -42,12 +42,14 @@ def logs_in(folder: Path) -> list[Path]:
 def known(path: Path, person_id: int | None) -> LogKnows:
     """What a log holds of a person, or of everybody (None).
 
-    A log that cannot be read, or of a run that did not come to tell people apart, counts as a whole. Raises
-    `RunLogError` where a build is writing it.
+    A log that cannot be read, of a run that did not come to tell people apart, or whose set was made again with other
+    settings, so that its person ids may be others, counts as a whole. Raises `RunLogError` where a build is writing it.
     """
     try:
         with RunLog(path) as log:
             ids, numbers = log.ending.ids, log.person_numbers()
+            if person_id is not None and not log.ending.as_logged:
+                return LogKnows((), 0, whole=True)
             if person_id is not None and person_id not in ids.values():
                 return LogKnows((), 0, whole=not log.ending.published)
             vectors, others, rows = list[Vector](), list[Vector](), 0

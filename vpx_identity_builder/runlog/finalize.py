@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from vpx_identity_builder.core.types import ChosenImage, PairImage, RunResult
+from vpx_identity_builder.core.pictures import with_candidates
+from vpx_identity_builder.core.types import Candidate, RunResult
 from vpx_identity_builder.runlog.codec import dumps, plain, restored
 from vpx_identity_builder.runlog.pruning import prune
 from vpx_identity_builder.runlog.reader import RunLog
@@ -51,25 +52,12 @@ def replace_log(path: Path, main: Path) -> None:
 def without_pictures(result: RunResult) -> RunResult:
     """The result with every picture replaced by nothing; time and box tell which it was."""
 
-    def bare(image: ChosenImage) -> ChosenImage:
-        sample = replace(image.candidate.sample, appearance=None)
-        return replace(image, candidate=replace(image.candidate, sample=sample, image=b""))
+    def bare(candidate: Candidate) -> Candidate:
+        return replace(candidate, sample=replace(candidate.sample, appearance=None), image=b"")
 
-    def bare_pair(image: PairImage) -> PairImage:
-        pair = image.candidate
-        both = [replace(c, sample=replace(c.sample, appearance=None)) for c in (pair.first, pair.second)]
-        return replace(image, candidate=replace(pair, first=both[0], second=both[1], image=b""))
-
-    persons = tuple(
-        replace(
-            person,
-            anchors=tuple(bare(image) for image in person.anchors),
-            coverage_images=tuple(bare(image) for image in person.coverage_images),
-            challenge=tuple(bare(image) for image in person.challenge),
-        )
-        for person in result.persons
+    return with_candidates(
+        result, bare, lambda pair: replace(pair, first=bare(pair.first), second=bare(pair.second), image=b"")
     )
-    return replace(result, persons=persons, pair=tuple(bare_pair(image) for image in result.pair))
 
 
 def recorded_result(raw: object) -> RunResult:

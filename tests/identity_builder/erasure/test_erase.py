@@ -130,6 +130,22 @@ def test_one_person_goes_and_the_other_stays_whole(out: Path) -> None:
     assert {name for name in after if "run.sqlite" in name} == {"ride/run.sqlite"}
 
 
+def test_a_log_whose_people_may_be_numbered_otherwise_by_now_goes_as_a_whole(out: Path) -> None:
+    vectors = embeddings(out)
+    assert call("rebuild", out / "ride", "--set", "identity_builder.face_size_full=0.3").exit_code == 0
+    assert call("rebuild", out / "ride", "--dry-run").exit_code == 0
+    assert call("erase", out, "--video", "ride", "--person", "1").exit_code == 0
+    assert held(out, vectors) == 0
+    assert [person.person_id for person in read_result(out / "ride" / "identity_builder").persons] == [0]
+
+
+def test_a_rebuild_as_it_was_lets_the_log_of_the_other_person_stay(out: Path) -> None:
+    for assignments in (["--set", "identity_builder.anchors_max=3"], []):
+        assert call("rebuild", out / "ride", *assignments).exit_code == 0
+    assert call("erase", out, "--video", "ride", "--person", "1").exit_code == 0
+    assert embeddings(out, 0)
+
+
 def test_after_a_person_was_erased_a_rebuild_gives_the_other_one_only(out: Path) -> None:
     before = {name: data for name, data in files(out).items() if "/person_1/" in name and name.endswith(".jpg")}
     assert call("erase", out, "--video", "ride", "--person", 0).exit_code == 0

@@ -55,7 +55,7 @@ def test_the_difference_names_what_comes_goes_and_moves(tmp_path: Path) -> None:
     assert call(*words).stdout == f"{count} images stay as they are\n"
     sizes = ("--set", "identity_builder.loose_face_px=80", "--set", "identity_builder.strict_face_px=84")
     lines = call(*words, *sizes).stdout.splitlines()
-    assert any(line.startswith("- person_0/coverage/cov_") and line.endswith("the gate on face px") for line in lines)
+    assert any(line.startswith("- person_0/coverage/cov_") and line.endswith("the face is too small") for line in lines)
     assert any(line.startswith("> person_") and " -> person_" in line for line in lines)
     assert published(tmp_path) == before
 

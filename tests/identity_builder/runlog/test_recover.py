@@ -36,16 +36,19 @@ def test_what_was_seen_is_published_as_interrupted(tmp_path: Path, where: str) -
     assert call("recover", tmp_path / where).stdout.endswith("nothing to recover\n")
 
 
-def test_a_recovered_run_can_be_rebuilt(tmp_path: Path) -> None:
-    killed(tmp_path)
+@pytest.mark.parametrize("crops_mb", [24, 0])
+def test_a_recovered_run_can_be_rebuilt(tmp_path: Path, crops_mb: float) -> None:
+    killed(tmp_path, run_log_crops_mb=crops_mb)
     call("recover", tmp_path)
     before = published(tmp_path)
     assert call("rebuild", tmp_path / "ride").exit_code == 0
     assert published(tmp_path) == before
 
 
-def test_a_recovered_set_is_that_of_a_run_interrupted_there(tmp_path: Path) -> None:
-    killed(tmp_path / "killed", 4.0)
+@pytest.mark.parametrize("crops_mb", [24, 0])
+def test_a_recovered_set_is_that_of_a_run_interrupted_there(tmp_path: Path, crops_mb: float) -> None:
+    """Also where the log let go of crops that the pools had let go of before."""
+    killed(tmp_path / "killed", 4.0, run_log_crops_mb=crops_mb)
     call("recover", tmp_path / "killed")
     frames = result_of(tmp_path / "killed")["video"]["frames"]
     builder = feed(started(tmp_path / "stopped"), clip(frames / 10, BOTH))
