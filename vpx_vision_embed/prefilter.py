@@ -22,6 +22,10 @@ SIGNATURE_PX = 32
 """Side of a signature: averaging this far removes sensor noise and keeps a smile."""
 _CANONICAL_PX = 112
 _CONTRAST_FLOOR = 100.0
+RATE_CAPPED_BELOW = 0.05
+"""Change up to which the rate cap may keep a vector: what differs more may be somebody else, after a cut or where two
+tracks changed places. Of 4,649 faces of nine clips 0.6 % change more within 100 ms; two people differ by .22 in the
+median."""
 
 Part = Literal["face", "body"]
 Signature = NDArray[np.int16]
@@ -33,7 +37,7 @@ class PrefilterRules:
 
     Attributes:
         unchanged_below: mean grey difference, 0..1, to the crop embedded last, below which that embedding still holds.
-        max_rate_hz: embeddings per second of one face at most.
+        max_rate_hz: embeddings per second of one face at most, while it changes by less than `RATE_CAPPED_BELOW`.
         refresh_s: an embedding holds no longer than this.
         min_sharpness: sharpness of the face (see `sharpness`) below which it is embedded never.
     """
@@ -118,9 +122,11 @@ class Prefilter:
         age_s = (t_ns - before.t_ns) / 1e9
         if self._rules.refresh_s > 0.0 and age_s >= self._rules.refresh_s:
             return None
-        if difference(before.signature, signature) < self._rules.unchanged_below:
+        change = difference(before.signature, signature)
+        if change < self._rules.unchanged_below:
             return "unchanged"
-        if self._rules.max_rate_hz > 0.0 and age_s < 1.0 / self._rules.max_rate_hz:
+        # no time between two frames is no rate: photos and broken clocks
+        if change < RATE_CAPPED_BELOW and 0.0 < age_s * self._rules.max_rate_hz < 1.0:
             return "rate_limited"
         return None
 

@@ -44,7 +44,9 @@ class VisionEmbedSettings(BaseModel):
         le=1,
         description="grey change since the crop embedded last, below which that one holds; 0: off",
     )
-    max_rate_hz: float = Field(15.0, ge=0, le=1000, description="embeddings per second of one face; 0: off")
+    max_rate_hz: float = Field(
+        15.0, ge=0, le=1000, description="embeddings per second of one face that changes little; 0: off"
+    )
     refresh_s: float = Field(5.0, ge=0, le=3600, description="an embedding is used no longer than this; 0: off")
     min_sharpness: float = Field(
         8.0, ge=0, le=1000, description="fine detail under which a face is no use (clear ones: 200 up); 0: off"

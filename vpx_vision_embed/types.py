@@ -91,6 +91,6 @@ REASONS: dict[str, str] = {
     "over_max_faces": "the frame has more than max_faces larger faces",
     "low_quality": "the face is blurred beyond use (min_sharpness)",
     "unchanged": "the crop looks like the one of this face embedded last, whose vector it carries (unchanged_below)",
-    "rate_limited": "this face was embedded a moment ago and carries that vector (max_rate_hz)",
+    "rate_limited": "this face was embedded a moment ago, changed little and carries that vector (max_rate_hz)",
 }
 """Reason codes of faces that were not embedded in a frame. Boxes without a usable geometry are only counted."""

@@ -105,9 +105,25 @@ def test_an_embedding_is_refreshed_after_a_while() -> None:
 def test_the_rate_of_one_face_is_capped() -> None:
     prefilter = Prefilter(PrefilterRules(max_rate_hz=5.0))
 
-    reasons = [prefilter.face(0, BOX, picture(i), i * 50_000_000).reason for i in range(9)]
+    reasons = [prefilter.face(0, BOX, noisy(picture(0), i), i * 50_000_000).reason for i in range(9)]
 
     assert reasons == [None, *["rate_limited"] * 3, None, *["rate_limited"] * 3, None]
+
+
+def test_whoever_appears_in_a_track_gets_no_vector_of_the_one_before_for_the_rates_sake() -> None:
+    prefilter = Prefilter(PrefilterRules(unchanged_below=0.015, max_rate_hz=1.0))
+    before = prefilter.face(0, BOX, picture(0), 0), prefilter.body(0, picture(2), 0)
+    after_a_cut = prefilter.face(0, BOX, picture(1), 33_000_000), prefilter.body(0, picture(3), 33_000_000)
+
+    for old, new in zip(before, after_a_cut, strict=True):
+        assert new.reason is None
+        assert new.slot is not old.slot
+
+
+def test_frames_without_a_clock_are_not_rate_limited() -> None:
+    prefilter = Prefilter(PrefilterRules(max_rate_hz=15.0))
+
+    assert [prefilter.face(0, BOX, noisy(picture(0), i), 0).reason for i in range(3)] == [None] * 3
 
 
 def test_a_face_blurred_beyond_use_gets_no_slot() -> None:
