@@ -50,6 +50,8 @@ class HubSource:
     """Commit the files are pinned to; None = not pinned."""
     file: str = "model.safetensors"
     """Name of the state dict in the repository."""
+    pin_origin: str = ""
+    """Who says that the commit and the SHA-256 belong to this model; "" = not pinned."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ def _hub_row(
     novelty: NoveltyCalibration,
     revision: str | None = None,
     sha256: str | None = None,
+    pin_origin: str = "",
 ) -> ModelSpec:
     return ModelSpec(
         key=key,
@@ -130,7 +133,7 @@ def _hub_row(
         dim=dim,
         pooling=pooling,
         licence="Apache-2.0",
-        source=HubSource(f"timm/{timm_name}", revision),
+        source=HubSource(f"timm/{timm_name}", revision, pin_origin=pin_origin),
         preprocessing=preprocessing,
         novelty=novelty,
         onnx=(WeightFile(f"{key}.onnx"),),
@@ -180,8 +183,11 @@ _SIGLIP_NOVELTY = NoveltyCalibration(
 _VIT_224 = Preprocessing(224, 1.0, IMAGENET_MEAN, IMAGENET_STD)
 _SIGLIP_224 = Preprocessing(224, 0.9, HALF, HALF)
 
-# Revisions and sums as several independent public repositories state them for these files; nothing was downloaded here.
-# No such statement was found for the first SigLIP, whose file a user pins himself (`vision-embed pull --sha256`).
+# No pin of a hub row was ever compared with the file itself: a mismatch at the first download may be the pin's fault.
+# For the first SigLIP no statement was found; its file a user pins himself (`vision-embed pull --sha256`).
+_STATED_BY_MANY = "as stated by several independent public repositories; never downloaded here"
+_STATED_BY_ONE = "the SHA-256 as stated by one public project, the commit by several; never downloaded here"
+
 MODELS: tuple[ModelSpec, ...] = (
     BUNDLED,
     _hub_row(
@@ -193,6 +199,7 @@ MODELS: tuple[ModelSpec, ...] = (
         _DINOV2_NOVELTY,
         "4610ca143709d58a633b6397a74412c2c3842454",
         "04d27f3400d059fc0cfd7d17dd1909a75bf3ea8fb3eeb48b97cb99e57ee20081",
+        _STATED_BY_MANY,
     ),
     _hub_row(
         "dinov2-vitb14",
@@ -203,6 +210,7 @@ MODELS: tuple[ModelSpec, ...] = (
         _DINOV2_NOVELTY,
         "4685c99dabffe5affac90bd99dbffd25801ae58d",
         "55cbb5d887b336d430e649c277b85a1429e724871f9d02ac16203235886d8c7b",
+        _STATED_BY_MANY,
     ),
     _hub_row("siglip-b16-224", "vit_base_patch16_siglip_224.webli", 768, "attention", _SIGLIP_224, _SIGLIP_NOVELTY),
     _hub_row(
@@ -214,6 +222,7 @@ MODELS: tuple[ModelSpec, ...] = (
         _SIGLIP_NOVELTY,
         "4c3661e5ac879a276ddc5ddc6d3f0ecc78fd5d82",
         "9106b0d8d9d02ea90fc3571fffd1557cf444736f695ee40b1e57c856bc3d9494",
+        _STATED_BY_ONE,
     ),
 )
 """Every model, the one that needs no model hub first."""

@@ -73,7 +73,7 @@ def pull_state_dict(
     sha256: str | None = None,
     download: HubDownloader = download_from_hub,
 ) -> Path:
-    """Make a hub row's state dict local and return it, verified; nothing is done if it already is.
+    """Make a hub row's state dict local and return it, verified; nothing is done if it is and has the given checksum.
 
     Args:
         spec: a row from a model repository.
@@ -88,11 +88,14 @@ def pull_state_dict(
         raise PullError(f"{spec.key} does not come from a model repository")
     if can_pull(spec) and (revision or sha256):
         raise PullError(f"{spec.key} is pinned by this version; leave out --revision and --sha256")
+    commit, expected = source.revision or revision, file.sha256 or (sha256 or "").lower()
     try:
-        return locate_state_dict(spec)
+        local = locate_state_dict(spec)
+        if sha256:
+            verify(local, expected, spec)
+        return local
     except WeightsError:
         pass  # missing or wrong: fetch it
-    commit, expected = source.revision or revision, file.sha256 or (sha256 or "").lower()
     if commit is None or re.fullmatch("[0-9a-f]{64}", expected) is None:
         raise WeightsUnpinnedError(
             f"{spec.key} cannot be pulled as it is: this version does not pin it; "
@@ -111,8 +114,8 @@ def pull_state_dict(
     except WeightsCorruptError as error:
         shutil.rmtree(scratch, ignore_errors=True)
         raise PullError(
-            f"{source.repo} delivered another {source.file}: expected SHA-256 {error.expected}, "
-            f"found {error.found}; it was not stored"
+            f"{source.repo} delivered another {source.file}: expected SHA-256 {error.expected} "
+            f"({source.pin_origin or 'as given'}), found {error.found}; it was not stored"
         ) from error
     except WeightsError:
         raise

@@ -257,7 +257,7 @@ def hub_row(content: bytes | None) -> ModelSpec:
     if content is None:
         return row
     pin = WeightFile("siglip-b16-224.safetensors", hashlib.sha256(content).hexdigest())
-    return replace(row, source=HubSource("some/where", "abc123"), timm_file=pin)
+    return replace(row, source=HubSource("some/where", "abc123", pin_origin="as some stated"), timm_file=pin)
 
 
 def test_every_hub_row_but_the_first_siglip_pins_commit_and_sum() -> None:
@@ -271,6 +271,14 @@ def test_every_hub_row_but_the_first_siglip_pins_commit_and_sum() -> None:
     assert set(pinned.values()) == {(True, True)}
 
 
+def test_every_pin_says_whose_statement_it_is() -> None:
+    origins = {spec.key: spec.source.pin_origin for spec in MODELS if isinstance(spec.source, HubSource)}
+
+    assert origins.pop("siglip-b16-224") == ""
+    assert len(origins) == 3
+    assert all("as stated by" in origin and "never downloaded here" in origin for origin in origins.values())
+
+
 def test_a_pinned_state_dict_is_pulled_at_its_commit_and_verified(models_dir: Path) -> None:
     spec, hub = hub_row(b"weights"), hub_of(b"weights")
 
@@ -282,7 +290,7 @@ def test_a_pinned_state_dict_is_pulled_at_its_commit_and_verified(models_dir: Pa
 
 
 def test_another_file_from_the_hub_is_not_stored(models_dir: Path) -> None:
-    with pytest.raises(PullError, match="delivered another model"):
+    with pytest.raises(PullError, match=r"delivered another model\..*\(as some stated\), found .*; it was not stored"):
         pull_state_dict(hub_row(b"weights"), download=hub_of(b"evil"))
     assert list((models_dir / "siglip-b16-224").iterdir()) == []
 
@@ -297,6 +305,19 @@ def test_a_user_may_vouch_for_an_unpinned_file_and_that_is_recorded(models_dir: 
     path.write_bytes(b"changed")
     with pytest.raises(WeightsCorruptError):
         locate_state_dict(spec)
+
+
+def test_a_local_file_is_not_taken_for_another_that_the_user_vouches_for(models_dir: Path) -> None:
+    spec = hub_row(None)
+    first, second = (hashlib.sha256(content).hexdigest() for content in (b"weights", b"newer weights"))
+    path = pull_state_dict(spec, "main", first, hub_of(b"weights"))
+
+    with pytest.raises(PullError, match=f"expected SHA-256 {second} \\(as given\\), found {first}"):
+        pull_state_dict(spec, "main", second, hub_of(b"weights"))
+    assert path.read_bytes() == b"weights"
+
+    assert pull_state_dict(spec, "main", second, hub_of(b"newer weights")).read_bytes() == b"newer weights"
+    assert pull_state_dict(spec, "main", second, no_hub) == pull_state_dict(spec, download=no_hub) == path
 
 
 @pytest.mark.parametrize("given", [(None, None), ("main", None), (None, "0" * 64), ("main", "123")])
