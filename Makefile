@@ -82,4 +82,4 @@ torture: setup $(SAMPLE)
 	$(BIN)/python -m tests.torture.fuzz --seconds $(IDENTITY_TORTURE_SECONDS)
 
 clean:
-	rm -rf $(VENV) out dist
+	rm -rf $(VENV) $(TIMM_VENV) out dist

@@ -15,7 +15,6 @@ from .sharpness import ALIGNED_PX, sharpness
 
 Image = NDArray[np.uint8]
 
-CANONICAL_PX = ALIGNED_PX
 CANONICAL_POINTS = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float64
 )
@@ -40,7 +39,7 @@ def align(image: Image, landmarks: NDArray[np.float64] | None, bbox: Box) -> tup
     misfit: float | None = None
     if landmarks is None:
         source = _corners(bbox)
-        target = np.array([[0, 0], [CANONICAL_PX, 0], [0, CANONICAL_PX]], np.float64)
+        target = np.array([[0, 0], [ALIGNED_PX, 0], [0, ALIGNED_PX]], np.float64)
         matrix = _similarity(source, target)[0]
     else:
         matrix, residual = _similarity(landmarks, CANONICAL_POINTS)
@@ -52,7 +51,7 @@ def align(image: Image, landmarks: NDArray[np.float64] | None, bbox: Box) -> tup
     if scale < 1.0:
         sigma = 0.5 * (1.0 / scale - 1.0)
         grey = cv2.GaussianBlur(grey, (0, 0), sigma) if sigma > 0.1 else grey
-    warped = cv2.warpAffine(grey, matrix, (CANONICAL_PX, CANONICAL_PX), flags=cv2.INTER_LINEAR, borderMode=1)
+    warped = cv2.warpAffine(grey, matrix, (ALIGNED_PX, ALIGNED_PX), flags=cv2.INTER_LINEAR, borderMode=1)
     return np.asarray(warped, np.uint8), misfit
 
 

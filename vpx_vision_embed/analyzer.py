@@ -24,7 +24,7 @@ from vpx_vision_embed.errors import BackendError, ClosedError, CropError
 from vpx_vision_embed.inputs import Faces, field, read_faces, read_poses
 from vpx_vision_embed.models import ModelSpec
 from vpx_vision_embed.output import SIGNALS, embedding, empty_output, marks, signals, skipped
-from vpx_vision_embed.plan import CropPlan, FacePlan, Pose, planner_for
+from vpx_vision_embed.plan import CropPlan, FacePlan, Pose, fill, planner_for
 from vpx_vision_embed.preprocess import check_crop
 from vpx_vision_embed.settings import SettingDescription, VisionEmbedSettings, described, resolve
 from vpx_vision_embed.types import VisionEmbedOutput
@@ -268,11 +268,13 @@ class VisionEmbedAnalyzer(Module):
 
     @processing_step(name="embed_faces", description="Face crops to unit vectors")
     def _embed_faces(self, crops: list[CropPlan]) -> None:
-        _fill(self._face, crops)
+        if self._face is not None:
+            fill(self._face.embed, crops)
 
     @processing_step(name="embed_bodies", description="Body crops to unit vectors")
     def _embed_bodies(self, crops: list[CropPlan]) -> None:
-        _fill(self._body, crops)
+        if self._body is not None:
+            fill(self._body.embed, crops)
 
     def _observation(self, plan: _FramePlan, timing: dict[str, float]) -> Observation:
         faces = [embedding(face) for face in plan.faces]
@@ -298,12 +300,3 @@ class VisionEmbedAnalyzer(Module):
     def _empty_output(self) -> VisionEmbedOutput:
         face, body = self._face, self._body
         return empty_output(face.spec if face is not None else None, body.spec if body is not None else None)
-
-
-def _fill(embedder: VisionEmbedder | None, crops: list[CropPlan]) -> None:
-    """Embed the crops into their slots."""
-    if embedder is None or not crops:
-        return
-    for crop, row in zip(crops, embedder.embed([crop.image for crop in crops]), strict=True):
-        if crop.slot is not None:
-            crop.slot.vector = row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,11 @@ from vpx_vision_embed.errors import CropError
 from vpx_vision_embed.inputs import Face
 from vpx_vision_embed.models import ModelSpec
 from vpx_vision_embed.output import embedding, empty_output
-from vpx_vision_embed.plan import CropPlan, FramePlanner
+from vpx_vision_embed.plan import Embed, FramePlanner, fill
 from vpx_vision_embed.preprocess import check_crop
 from vpx_vision_embed.types import Box, VisionEmbedOutput, with_faces
 
 MIN_FACE_PX = 1.0
-
-Embed = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]
 
 
 def embed_frame(
@@ -32,8 +30,5 @@ def embed_frame(
     listed = [Face((float(x1), float(y1), float(x2), float(y2)), None) for x1, y1, x2, y2 in faces]
     planner = FramePlanner(max(1, len(listed)), MIN_FACE_PX, 1.0, with_body=True)
     plans = planner.plan(frame, listed, [np.asarray(pose, np.float64) for pose in poses], 0)
-    crops: list[CropPlan] = [crop for plan in plans for crop in (plan.crop, plan.body) if crop is not None]
-    for crop, row in zip(crops, embed([crop.image for crop in crops]), strict=True):
-        if crop.slot is not None:
-            crop.slot.vector = row
+    fill(embed, [crop for plan in plans for crop in (plan.crop, plan.body) if crop is not None])
     return with_faces(empty_output(spec, spec), [embedding(plan) for plan in plans])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,8 @@ from vpx_vision_embed.settings import VisionEmbedSettings
 from vpx_vision_embed.types import Box
 
 Pose = NDArray[np.float64]
+Embed = Callable[[Sequence[Image]], NDArray[np.float32]]
+"""Crops → (n, dim) unit rows, in their order."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,15 @@ class FramePlanner:
             if box is not None and area(box) >= 1.0:
                 return (box if track is None else self._body_tracks.update(track, box, t_ns)), "pose"
         return body_box_from_face(face, width, height), "face"
+
+
+def fill(embed: Embed, crops: Sequence[CropPlan]) -> None:
+    """Embed the crops into their slots."""
+    if not crops:
+        return
+    for crop, row in zip(crops, embed([crop.image for crop in crops]), strict=True):
+        if crop.slot is not None:
+            crop.slot.vector = row
 
 
 def planner_for(values: VisionEmbedSettings) -> FramePlanner:

@@ -65,9 +65,9 @@ def preprocess(crops: Sequence[NDArray[np.uint8]], spec: Preprocessing, out: Flo
     resize = resized_centre if spec.resampling == "bicubic" else quickly_resized
     for index, crop in enumerate(crops):
         check_crop(crop, index)
-        for plane, out, factor, shift in zip(resize(crop, spec), batch[index], scale, offset, strict=True):
-            np.multiply(plane, factor, out=out)
-            out += shift
+        for plane, normal, factor, shift in zip(resize(crop, spec), batch[index], scale, offset, strict=True):
+            np.multiply(plane, factor, out=normal)
+            normal += shift
     return batch
 
 
