@@ -20,7 +20,7 @@ from vpx.sdk import (
 
 from vpx_vision_embed.crops import Image
 from vpx_vision_embed.embedder import MAX_BATCH, VisionEmbedder, choose_model
-from vpx_vision_embed.errors import BackendError, ClosedError, CropError
+from vpx_vision_embed.errors import ClosedError, CropError
 from vpx_vision_embed.inputs import Faces, field, read_faces, read_poses
 from vpx_vision_embed.models import ModelSpec
 from vpx_vision_embed.output import SIGNALS, embedding, empty_output, marks, signals, skipped
@@ -213,14 +213,13 @@ class VisionEmbedAnalyzer(Module):
         if self._face is None:
             raise ClosedError("vision.embed is not initialized")
         self._step_timings = {}
-        plans = [self._plan(frame, deps or {}) for frame, deps in zip(frames, deps_list, strict=True)]
-        faces = [face for plan in plans if plan is not None for face in plan.faces]
-        try:
+        with ExitStack() as broken_off:
+            broken_off.callback(self._planner.clear)  # no later frame may count on what was not embedded
+            plans = [self._plan(frame, deps or {}) for frame, deps in zip(frames, deps_list, strict=True)]
+            faces = [face for plan in plans if plan is not None for face in plan.faces]
             self._embed_faces([face.crop for face in faces if face.crop is not None and face.crop.is_fresh])
             self._embed_bodies([face.body for face in faces if face.body is not None and face.body.is_fresh])
-        except BackendError:
-            self._planner.clear()  # no later frame may count on what was not embedded
-            raise
+            broken_off.pop_all()
         found = sum(plan is not None for plan in plans)
         timing = {step: ms / found for step, ms in self._step_timings.items()} if found else {}
         self._step_timings = None

@@ -221,6 +221,17 @@ def test_after_a_failed_inference_nothing_is_carried_over(fake_model: str, fakes
     assert [face.reason for face in after.data.faces] == [None, None]
 
 
+def test_after_a_batch_that_broke_off_nothing_is_carried_over(fake_model: str, fakes: Any) -> None:
+    frames, deps = still_video(fakes)
+    with VisionEmbedAnalyzer(min_sharpness=0.0) as module:
+        with pytest.raises(ValueError, match="shorter"):
+            module.process_batch(frames[:2], deps[:1])
+        after = module.process(frames[2], deps[2])
+
+    assert after is not None
+    assert [(face.reason, face.e_face is None) for face in after.data.faces] == [(None, False)] * 2
+
+
 class FailingBackend:
     """A device that ran out of memory."""
 
