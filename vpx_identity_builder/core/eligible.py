@@ -21,6 +21,10 @@ NARROW_WEIGHT, GAZE_WEIGHT = 0.15, 0.05
 WIDE_OPEN, LOOKS_AWAY_DEG = 0.6, 20.0
 """Eye opening (0..1) from which eyes are wide open, and the gaze off the camera that costs all of it."""
 
+NEARLY_CLOSED = 0.4
+"""Eye opening (0..1) below which an anchor may be a blink."""
+MOST_DOUBTS = 2
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
@@ -71,6 +75,12 @@ def is_anchor(sample: FaceSample, buckets: Buckets, strict: bool, cfg: Config) -
         and (sample.occlusion_ratio or 0.0) < selection.anchor_occlusion
         and buckets.expression != "eyes_closed"
     )
+
+
+def doubts(sample: FaceSample) -> int:
+    """What speaks against an anchor, 0..`MOST_DOUBTS`: nobody can say how far it is covered; it may be a blink."""
+    opening = sample.expression.eye_open
+    return (sample.occlusion_ratio is None) + (opening is not None and opening < NEARLY_CLOSED)
 
 
 def anchor_score(sample: FaceSample, quality: float, cfg: Config) -> float:

@@ -11,7 +11,7 @@ from .buckets import UNKNOWN, classify
 from .cast import STRICT_BONUS, Rider
 from .challenge import condition_scores
 from .config import Config, FaceIdModel, NoveltyScale
-from .eligible import anchor_score, is_anchor
+from .eligible import MOST_DOUBTS, anchor_score, doubts, is_anchor
 from .gates import challenge_gate, loose_gate, strict_gate
 from .novelty import dual_novelty
 from .policy import AS_DESIGNED, Policy, Stability
@@ -121,8 +121,11 @@ def _novelty(rider: Rider, sample: FaceSample, scales: Scales) -> float:
 
 
 def _anchor_claim(rider: Rider, sample: FaceSample, buckets: Buckets, quality: float, cfg: Config) -> float | None:
-    """Score among the anchor candidates, None where it cannot be one; the strict gate is asked again at the end."""
+    """Score among the anchor candidates, None where it cannot be one; the strict gate is asked again at the end.
+
+    The strict gate counts most, then each doubt: a doubtful face evicts nobody who is beyond doubt.
+    """
     if not is_anchor(sample, buckets, True, cfg):
         return None
     strict = strict_gate(sample, rider.person.sharpness.median, cfg.gates).passed
-    return anchor_score(sample, quality, cfg) + (STRICT_BONUS if strict else 0.0)
+    return anchor_score(sample, quality, cfg) + MOST_DOUBTS - doubts(sample) + (STRICT_BONUS if strict else 0.0)

@@ -10,13 +10,13 @@ are published and a note says why.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .buckets import PARTIAL_OCCLUSION_FROM, bucket_key, fills_bucket
 from .choice import Choice, covered
 from .config import Config, NoveltyScale
-from .eligible import Judged, Places, bucket_order, places
+from .eligible import MOST_DOUBTS, Judged, Places, bucket_order, doubts, places
 from .extra_bins import bins_missing
 from .extremes import NOTHING_SEEN, Extremes
 from .notes import set_notes
@@ -33,31 +33,42 @@ EXTREME_TIE = 0.05
 
 
 def choose_anchors(choice: Choice, where: Places, cfg: Config) -> list[int]:
-    """Top anchors by score, apart in time and look; the look matters less where too few would be left without.
+    """Top anchors by score; doubtful faces only where fewer than `anchors_min` are left without, and after the others.
 
     Near-ties go to faces that are surely this person and uncovered: what looks different may be something else.
     """
+    trusted = choice.surer_and_clearer(where.anchors)
+    doubted = {index: doubts(choice.items[index].sample) for index in where.anchors}
+    anchors: list[int] = []
+    for most in range(MOST_DOUBTS + 1):
+        if len(anchors) < cfg.selection.anchors_min:
+            scores = {index: score for index, score in where.anchors.items() if doubted[index] <= most}
+            _add_anchors(anchors, choice, scores, trusted, cfg)
+    return sorted(anchors, key=lambda index: (doubted[index], -where.anchors[index], index))
+
+
+def _add_anchors(
+    anchors: list[int], choice: Choice, scores: Mapping[int, float], trusted: Mapping[int, int], cfg: Config
+) -> None:
+    """Add the best by score, apart in time and look; the look matters less where too few would be left without."""
     plateau = choice.scale.plateau
     most, least = cfg.selection.anchors_max, cfg.selection.anchors_min
-    trusted = choice.surer_and_clearer(where.anchors)
-    anchors: list[int] = []
     for wanted_novelty, limit in ((plateau, most), (plateau / 2, most), (0.0, least)):
         while len(anchors) < limit:
             able = [
                 index
-                for index in choice.free(where.anchors)
+                for index in choice.free(scores)
                 if choice.apart(index, anchors, cfg.selection.anchor_gap_ms)
                 and choice.novelty(index, anchors) >= wanted_novelty
             ]
             if not able:
                 break
             if wanted_novelty > 0:
-                anchors.append(choice.best(able, where.anchors, NEAR_TIE, trusted))
+                anchors.append(choice.best(able, scores, NEAR_TIE, trusted))
             else:
-                favoured = {index: where.anchors[index] + preference(choice.items[index].sample) for index in able}
+                favoured = {index: scores[index] + preference(choice.items[index].sample) for index in able}
                 anchors.append(max(able, key=lambda index: (favoured[index], -index)))
             choice.add(anchors[-1])
-    return sorted(anchors, key=lambda index: (-where.anchors[index], index))
 
 
 def choose_firsts(choice: Choice, where: Places, anchors: Collection[int], wanted: Sequence[int]) -> list[int]:

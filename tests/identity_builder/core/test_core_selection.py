@@ -19,7 +19,7 @@ from vpx_identity_builder.core.novelty import distance_to_nearest
 from vpx_identity_builder.core.selection import NEAR_TIE, QUALITY_FOR_LOOK, Sets, choose, choose_anchors
 from vpx_identity_builder.core.types import Buckets, ChosenImage
 
-from .strategies import candidate, unit_rows
+from .strategies import candidate, sample, unit_rows
 from .world import ARCFACE, VISION, Look, World
 
 CONFIG = Config()
@@ -92,6 +92,32 @@ def test_anchors_are_strict_frontal_clear_and_open_eyed(items: list[Judged]) -> 
         assert abs(face.pose.pitch_deg or 0) <= RULES.anchor_pitch_deg
         assert (face.occlusion_ratio or 0) < RULES.anchor_occlusion
         assert image.candidate.buckets.expression != "eyes_closed"
+
+
+def frontal(index: int, occlusion: float | None, eyes: float, sharpness: float) -> Judged:
+    """A face to the camera, a second and another look after the one before."""
+    face = sample(
+        t_ns=index * 10**9, yaw=0, occlusion=occlusion, eyes=eyes, sharpness=sharpness, vis=unit_rows(7, 30, 48)[index]
+    )
+    return judge(candidate(face, Buckets(*["unknown"] * 5)), 0.9, 200.0, 120.0, CONFIG)
+
+
+@pytest.mark.parametrize(("occlusion", "eyes"), [(None, 1.0), (0.0, 0.35), (None, 0.35)])
+@pytest.mark.parametrize(("sure", "expected"), [(3, 3), (6, 5), (2, 5), (0, 5)])
+def test_doubtful_faces_are_anchors_only_where_too_few_others_are(
+    occlusion: float | None, eyes: float, sure: int, expected: int
+) -> None:
+    """However much sharper they are; then they come after those beyond doubt."""
+    clear = [frontal(k, 0.0, 1.0, 150.0) for k in range(sure)]
+    doubtful = [frontal(10 + k, occlusion, eyes, 3000.0) for k in range(8)]
+    chosen = [image.candidate.sample.t_ns // 10**9 for image in sets_of([*clear, *doubtful]).anchors]
+    assert len(chosen) == expected
+    assert [t for t in chosen if t < 10] == chosen[: min(sure, 5)]
+
+
+def test_an_open_eyed_face_goes_before_a_blink_where_nobody_says_what_is_covered() -> None:
+    items = [frontal(k, None, 1.0, 150.0) for k in range(3)] + [frontal(10 + k, None, 0.35, 3000.0) for k in range(3)]
+    assert [image.candidate.sample.t_ns // 10**9 < 10 for image in sets_of(items).anchors] == [True] * 3
 
 
 @settings(max_examples=25)
