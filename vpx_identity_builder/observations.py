@@ -16,7 +16,7 @@ import numpy as np
 
 from . import pixels
 from .core.types import ExpressionSignals, FaceMeasures, FaceSample, Pose
-from .observations_faces import Face, appearance, detected_count, face_id_embedding, find_faces
+from .observations_faces import Face, appearance, detected_count, face_id_embedding, find_faces, outline
 from .observations_frame import FrameInput
 from .observations_read import BAD_INPUT, FaceValues, get, points, share, values_for
 from .observations_sources import (
@@ -142,7 +142,7 @@ def _sample(
         frame_size_px=work.size,
         bbox=face.bbox,
         confidence=face.confidence,
-        measures=_measures(pixels.measure(work.image, face.bbox, landmarks, pose.yaw_deg), said),
+        measures=_measures(pixels.measure(work.image, face.bbox, landmarks, pose.yaw_deg, outline(face)), said),
         face_id=face.face_id,
         pose=pose,
         expression=ExpressionSignals(

@@ -145,3 +145,15 @@ def appearance(face: Face, faults: Counter[str]) -> NDArray[np.float32] | None:
         return rows.astype(np.float32)
     faults["bad_appearance"] += 1
     return None
+
+
+def outline(face: Face) -> Box | None:
+    """Box around the face's mesh `(points, 2 or 3)` px, also beyond the frame; None where there is no usable mesh."""
+    try:
+        points = np.asarray(get(face.detected, "mesh"), np.float64)
+    except (TypeError, ValueError):
+        return None
+    if points.ndim != 2 or len(points) < 3 or points.shape[1] < 2 or not np.isfinite(points[:, :2]).all():
+        return None
+    (x1, y1), (x2, y2) = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+    return float(x1), float(y1), float(x2), float(y2)

@@ -88,15 +88,22 @@ def _surround(size: tuple[int, int], bbox: Box, factor: float) -> IntBox:
 
 
 def measure(
-    image: Image, bbox: Box, landmarks: NDArray[np.float64] | None, yaw_deg: float | None = None
+    image: Image,
+    bbox: Box,
+    landmarks: NDArray[np.float64] | None,
+    yaw_deg: float | None = None,
+    outline: Box | None = None,
 ) -> FaceMeasures:
-    """All measures of one face of a `(h, w, 3)` uint8 BGR frame; only sizes where the box lies outside the frame."""
+    """All measures of one face of a `(h, w, 3)` uint8 BGR frame; only sizes where the box lies outside the frame.
+
+    `outline`: box around the whole face where it is known, also beyond the frame, which detectors' boxes stop at.
+    """
     height, width = image.shape[:2]
     x1, y1, x2, y2 = clip(bbox, (width, height))
     face_px = min(bbox[2] - bbox[0], bbox[3] - bbox[1])
     share = area(bbox) / (width * height)
     if x2 - x1 < 2 or y2 - y1 < 2:
-        return FaceMeasures(face_px, share, edge_margin=_edge_margin(bbox, width, height))
+        return FaceMeasures(face_px, share, edge_margin=_edge_margin(bbox, outline, width, height))
     aligned, misfit = align(image, landmarks, bbox)
     sx1, sy1, sx2, sy2 = _surround((width, height), bbox, CROP_SCALE)
     around = np.asarray(cv2.cvtColor(image[sy1:sy2, sx1:sx2], cv2.COLOR_BGR2GRAY), np.uint8)
@@ -112,13 +119,14 @@ def measure(
         float(face.mean()),
         clipped,
         misfit,
-        _edge_margin(bbox, width, height),
+        _edge_margin(bbox, outline, width, height),
         float(around.mean()),
     )
 
 
-def _edge_margin(bbox: Box, width: int, height: int) -> float:
-    return min(bbox[0], bbox[1], width - bbox[2], height - bbox[3]) / max(1.0, side(bbox))
+def _edge_margin(bbox: Box, outline: Box | None, width: int, height: int) -> float:
+    margins = [min(box[0], box[1], width - box[2], height - box[3]) for box in (bbox, outline or bbox)]
+    return min(margins) / max(1.0, side(bbox))
 
 
 def encode(image: Image, box: IntBox, image_format: str, jpeg_quality: int) -> bytes:

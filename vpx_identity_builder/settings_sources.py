@@ -129,6 +129,8 @@ def _parse(path: Path, shown: str) -> dict[str, object]:
         raise SettingsError([SettingProblem(shown, "TOML", f"is not valid TOML: {error}", f"file {shown}")]) from error
     except UnicodeDecodeError as error:
         raise SettingsError([SettingProblem(shown, "TOML", "is not UTF-8 text", f"file {shown}")]) from error
+    except RecursionError as error:
+        raise SettingsError([SettingProblem(shown, "TOML", "is nested too deeply", f"file {shown}")]) from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise SettingsError([SettingProblem(shown, "TOML", f"cannot be read: {reason}", f"file {shown}")]) from error

@@ -162,6 +162,8 @@ def _from_file(env: Mapping[str, str], folder: Path) -> dict[str, tuple[object, 
         raise SettingsError([f"{path} cannot be read: {error.strerror}"]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError([f"{path} is not a TOML file: {error}"]) from error
+    except RecursionError as error:
+        raise SettingsError([f"{path} is nested too deeply"]) from error
     table = document.get("vision", {})
     own = table.get("embed", {}) if isinstance(table, dict) else {}
     if not isinstance(own, dict):

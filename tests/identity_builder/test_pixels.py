@@ -70,6 +70,12 @@ def test_distance_to_the_edge_is_in_face_sizes(
     assert pixels.measure(frame, box, None).edge_margin == pytest.approx(margin)
 
 
+def test_a_face_that_reaches_beyond_the_frame_is_cut_although_its_box_is_not(frame: NDArray[np.uint8]) -> None:
+    box, beyond, within = (5.0, 50.0, 105.0, 150.0), (-30.0, 40.0, 110.0, 160.0), (20.0, 70.0, 90.0, 140.0)
+    assert pixels.measure(frame, box, None, outline=beyond).edge_margin == pytest.approx(-0.3)
+    assert pixels.measure(frame, box, None, outline=within).edge_margin == pytest.approx(0.05)
+
+
 def test_a_template_face_fits_and_a_twisted_one_does_not(frame: NDArray[np.uint8]) -> None:
     fitting = pixels.CANONICAL_POINTS * 1.2 + 100.0
     assert pixels.measure(frame, BOX, fitting).alignment_error == pytest.approx(0.0, abs=1e-6)

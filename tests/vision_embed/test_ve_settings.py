@@ -65,6 +65,7 @@ def test_model_names_are_reduced_to_their_key(tmp_path: Path) -> None:
     [
         (b"[vision.embed\n", "is not a TOML file"),
         (b"\xff", "is not a TOML file"),
+        (b"a = " + b"[" * 5000, "is nested too deeply"),
         (b"vision.embed = 3\n", "must be a table"),
     ],
 )

@@ -97,7 +97,7 @@ def _document_of(target: Path) -> dict[str, Any] | None:
         document = json.loads(marker.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (json.JSONDecodeError, UnicodeDecodeError):
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
         return {}
     except OSError as error:
         raise ExportError(marker, error.strerror or type(error).__name__) from error

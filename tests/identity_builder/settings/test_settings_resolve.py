@@ -154,6 +154,12 @@ def test_a_syntax_error_names_file_and_line(tmp_path: Path) -> None:
     assert "line 2" in found
 
 
+def test_a_settings_file_nested_without_end_is_said(tmp_path: Path) -> None:
+    (tmp_path / "identity_builder.toml").write_text("a = " + "[" * 5000)
+    (found,) = problems({}, {}, cwd=tmp_path)
+    assert "is nested too deeply" in found
+
+
 def test_a_file_named_by_the_environment_must_exist(tmp_path: Path) -> None:
     (found,) = problems({}, {"IDENTITY_BUILDER_CONFIG": "absent.toml"}, cwd=tmp_path)
     assert found.startswith("absent.toml")
