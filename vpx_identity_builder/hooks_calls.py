@@ -29,6 +29,8 @@ from .pixels import Image
 logger = logging.getLogger(__name__)
 
 EXPORTERS: tuple[Plugin, ...] = (("folder", FolderExporter()), ("report", ReportExporter()))
+BEFORE_THE_LOG = ("identity_builder_bucket_axes", "identity_builder_sampling_priority")
+"""Hooks whose answers go into the run log: a rebuild does not ask them again."""
 MAX_AXES, MAX_BINS, MAX_PRIORITY = 8, 32, 10.0
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
@@ -129,9 +131,9 @@ class Hooks:
         for _ in self._answers(hook, arguments, lambda answer: answer):
             pass
 
-    def fault_counts(self) -> Counter[str]:
-        """`hook:PLUGIN:HOOK` of everything that failed, as `result.json` counts faults."""
-        return Counter(f"hook:{fault.plugin}:{fault.hook}" for fault in self.faults)
+    def fault_counts(self, *only: str) -> Counter[str]:
+        """`hook:PLUGIN:HOOK` of everything that failed, as `result.json` counts faults; or of these hooks only."""
+        return Counter(f"hook:{fault.plugin}:{fault.hook}" for fault in self.faults if not only or fault.hook in only)
 
     def _implementing(self, hook: str) -> list[pluggy.HookImpl]:
         """Those who implement a hook in the order in which they are asked, our exporters before anybody's."""

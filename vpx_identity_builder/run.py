@@ -15,7 +15,7 @@ from .core.config import FACE_ID_MODELS, UNCALIBRATED_NOVELTY, FaceIdModel, Nove
 from .core.types import FaceSample, IntBox, ModelNames, RunResult, StopReason
 from .errors import IdentityBuilderError
 from .highlights import Highlights
-from .hooks_calls import Hooks
+from .hooks_calls import BEFORE_THE_LOG, Hooks
 from .hooks_plugins import Plugin, names_of
 from .memory_plugin import memory_for
 from .names import frame_hash
@@ -185,6 +185,8 @@ class Run:
         if self.recorder.lost:
             self.builder.faults["run_log_lost"] += 1
         result = self.builder.finish(reason, self.names, turned)
+        for name, count in self.hooks.fault_counts(*BEFORE_THE_LOG).items():
+            self.recorder.fault(name, count)
         self.recorder.end(reason, self.builder)
         faults = {**result.faults, **self.hooks.fault_counts()}
         return replace(result, models=self._final_names(), faults=dict(sorted(faults.items())))

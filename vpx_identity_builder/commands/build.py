@@ -24,8 +24,8 @@ from vpx_identity_builder.commands.edge import (
     combined,
     exit_code,
     explain,
+    note,
     say,
-    tell,
 )
 from vpx_identity_builder.core.types import PersonSet, RunResult
 from vpx_identity_builder.errors import SettingProblem, SettingsError
@@ -164,7 +164,7 @@ def _run(module: IdentityBuilder, source: Path, asked: Request) -> int:
         _say_interrupted(source, module)
         return INTERRUPTED
     if module.kept_earlier:
-        tell(f"{_shown(source)}: the finished set of an earlier run is kept")
+        note(f"{_shown(source)}: the finished set of an earlier run is kept")
     if module.result is None:
         say(f"{_shown(source)}: no frame could be read")
         return UNREADABLE

@@ -76,13 +76,8 @@ def say(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """One remark on stderr."""
-    typer.echo(f"note: {printable(text)}", err=True)
-
-
-def tell(text: str) -> None:
     """One remark on stderr that is no error."""
-    typer.echo(f"note: {text}", err=True)
+    typer.echo(f"note: {printable(text)}", err=True)
 
 
 def combined(codes: Sequence[int]) -> int:

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.ecosystem.upstream import RIDER
+from tests.ecosystem.upstream import RIDER, clip
 from vpx_identity_builder.cli import app
+from vpx_identity_builder.hooks import hookimpl
+from vpx_identity_builder.module import IdentityBuilder
 from vpx_identity_builder.runlog.reader import RunLog
 
-from .rides import killed, published, ride
+from .rides import feed, killed, published, ride, started
 
 
 def call(*words: object) -> Result:
@@ -28,6 +30,25 @@ def test_the_same_settings_give_the_same_bytes(tmp_path: Path, most: int) -> Non
     shutil.rmtree(tmp_path / "ride" / "identity_builder")
     done = call("rebuild", tmp_path / "ride", "--diff")
     assert done.exit_code == 0, done.output
+    assert published(tmp_path) == before
+
+
+class BrokenAxis:
+    """A plugin that fails."""
+
+    @hookimpl
+    def identity_builder_bucket_axes(self) -> None:
+        raise ValueError("broken")
+
+
+def test_a_plugin_that_failed_before_the_log_is_still_said_to_have_failed(tmp_path: Path) -> None:
+    modules = started(tmp_path, (RIDER,), run_log=True)
+    builder = IdentityBuilder({"output_dir": str(tmp_path), "video_id": "ride"}, {"broken": BrokenAxis()})
+    builder.begin_run({"source": None, "fps": 10.0})
+    feed([*modules[:-1], builder], clip(3.0)).finish()
+    before = published(tmp_path)
+    assert b"hook:broken:identity_builder_bucket_axes" in before["result.json"]
+    assert call("rebuild", tmp_path / "ride").exit_code == 0
     assert published(tmp_path) == before
 
 
