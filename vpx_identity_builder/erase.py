@@ -17,9 +17,10 @@ from vpx_identity_builder.erasure import banks, log, published
 from vpx_identity_builder.erasure.note import NOTE, Erasure, add_note, when
 from vpx_identity_builder.erasure.targets import Target, video_folders
 from vpx_identity_builder.erasure.traces import Remainder, Search, Traces, files_under, sha256_of
-from vpx_identity_builder.errors import ExportError, IdentityBuilderError, InputError
+from vpx_identity_builder.errors import ExportError, IdentityBuilderError, InputError, MemoryBankError
 from vpx_identity_builder.export.atomic import repair
 from vpx_identity_builder.export.folder import SET_FOLDER
+from vpx_identity_builder.published import IMAGE_SUFFIXES, read_person
 
 COMPANIONS = ("_meta.json", ".json", ".txt", ".caption")
 """What exporters put beside an image under its name."""
@@ -27,15 +28,21 @@ COMPANIONS = ("_meta.json", ".json", ".txt", ".caption")
 
 @dataclass(slots=True)
 class Plan:
-    """What is known of a target before anything is removed."""
+    """What is known of a target before anything is removed.
+
+    `shown`: who is published, with the faces on their images. `logs`: each with the number that it knows the person by,
+    None where all of it goes. `unread`: banks that nobody can look into.
+    """
 
     target: Target
+    shown: log.Shown = field(default_factory=dict)
     traces: Traces = field(default_factory=Traces)
     images: list[Path] = field(default_factory=list)
     documents: list[Path] = field(default_factory=list)
-    logs: list[tuple[Path, bool]] = field(default_factory=list)
+    logs: list[tuple[Path, int | None]] = field(default_factory=list)
     log_rows: int = 0
     banks: list[banks.BankKnows] = field(default_factory=list)
+    unread: list[Remainder] = field(default_factory=list)
     copies: list[Path] = field(default_factory=list)
 
     @property
@@ -56,44 +63,45 @@ class Outcome:
 def plan(target: Target, output: Path, bank_folders: Sequence[Path] = ()) -> Plan:
     """Look at everything that is kept of a target.
 
-    Raises `InputError` (no such video), `QueryError` (no such person), `RunLogError` (a build is writing the log) and
-    `MemoryBankError`.
+    Raises `InputError` (no such video), `QueryError` (no such person) and `RunLogError` (a build is writing the log).
     """
     made = Plan(target)
     if target.folder.is_dir():
         repair(target.set_folder)
+    if target.what == "person" and target.set_folder.is_dir():
+        made.shown = published.shown(target.set_folder)
     _plan_logs(made)
     if target.what != "log":
         _plan_files(made)
-        made.banks = list(banks.known(banks.banks_under([output, *bank_folders]), target.video_id, target.person_id))
-        for bank in made.banks:
-            made.traces.vectors += bank.vectors
+        _plan_banks(made, [output, *bank_folders])
         made.copies = list(_copies(made, output))
     if made.empty:
+        if made.shown:
+            read_person(target.set_folder, target.person_id or 0)
         raise InputError(str(target.folder), "nothing is kept of this video" + _who(target))
     return made
 
 
 def carry_out(made: Plan, output: Path, now: datetime, bank_folders: Sequence[Path] = ()) -> Outcome:
-    """Remove, search, and write the note. Raises `ExportError`, `RunLogError` and `MemoryBankError`."""
+    """Remove, search, and write the note. Raises `ExportError`, `RunLogError` and `MemoryBankError`; what they stopped
+    is done by the next call."""
     target = made.target
     try:
         for path in made.copies:
             path.unlink(missing_ok=True)
         for bank in made.banks:
             banks.forget(bank.path, target.video_id, target.person_id)
-        if target.what == "person" and target.set_folder.is_dir():
-            published.remove_person(target.set_folder, target.person_id or 0)
-        elif target.what == "video":
-            _remove_set(target)
-        for path, whole in made.logs:
-            if whole:
+        for path, number in made.logs:
+            if number is None:
                 log.erase_log(path)
             else:
-                log.erase_person(path, target.person_id or 0)
+                log.erase_person(path, number)
+        if target.person_id in made.shown:  # last: until here an erasure that broke off finds who is who again
+            published.remove_person(target.set_folder, target.person_id or 0)
         if target.what == "video":
-            _remove_rest(target.folder)
-        remaining, searched = search(made.traces, [output, *bank_folders])
+            _remove_all(target.folder)
+        found, searched = search(made.traces, [output, *bank_folders])
+        remaining = (*found, *made.unread)
         erasure = Erasure(
             erased_at=when(now),
             what=target.what,
@@ -126,25 +134,39 @@ def search(traces: Traces, folders: Sequence[Path]) -> tuple[tuple[Remainder, ..
 
 def _plan_logs(made: Plan) -> None:
     for path in log.logs_in(made.target.folder):
-        knows = log.known(path, made.target.person_id)
-        whole = knows.whole or made.target.what != "person"
-        if knows.rows or whole:
-            made.logs.append((path, whole))
+        knows = log.known(path, made.target.person_id, made.shown)
+        if knows.whole and made.shown and made.target.person_id not in made.shown:
+            continue
+        if knows.rows or knows.whole:
+            made.logs.append((path, None if knows.whole else knows.number))
         made.log_rows += knows.rows
         made.traces.vectors += knows.vectors
         made.traces.kept += knows.others
 
 
+def _plan_banks(made: Plan, folders: Sequence[Path]) -> None:
+    target = made.target
+    for path in banks.banks_under(folders):
+        try:
+            knows = banks.known(path, target.video_id, target.person_id)
+        except MemoryBankError as error:
+            made.unread.append(Remainder(path, error.reason))
+            continue
+        if knows.shares:
+            made.banks.append(knows)
+            made.traces.vectors += knows.vectors
+
+
 def _plan_files(made: Plan) -> None:
     target = made.target
-    if target.what == "person" and target.set_folder.is_dir():
+    if target.person_id in made.shown:
         made.images = published.images_of(target.set_folder, target.person_id or 0)
         made.documents = published.documents_of(target.set_folder, target.person_id or 0)
     elif target.what == "video" and target.folder.is_dir():
         logs = {path for path, _ in made.logs}
         files = [path for path in files_under(target.folder) if path.name != NOTE and path not in logs]
-        made.images = [path for path in files if path.suffix in published.IMAGE_SUFFIXES]
-        made.documents = [path for path in files if path.suffix not in published.IMAGE_SUFFIXES]
+        made.images = [path for path in files if path.suffix in IMAGE_SUFFIXES]
+        made.documents = [path for path in files if path.suffix not in IMAGE_SUFFIXES]
     made.traces.images = {sha256_of(path) for path in made.images}
 
 
@@ -159,19 +181,14 @@ def _copies(made: Plan, output: Path) -> list[Path]:
         inside_set = any(path.is_relative_to(folder) for folder in sets)
         if path in mine or inside_set or (path.is_relative_to(made.target.folder) and made.target.what == "video"):
             continue
-        if path.suffix in published.IMAGE_SUFFIXES and sha256_of(path) in made.traces.images:
+        if path.suffix in IMAGE_SUFFIXES and sha256_of(path) in made.traces.images:
             beside = [path.with_name(path.stem + suffix) for suffix in COMPANIONS]
             found += [path, *(item for item in beside if item.is_file())]
     return found
 
 
-def _remove_set(target: Target) -> None:
-    for name in (SET_FOLDER, f".{SET_FOLDER}.new", f".{SET_FOLDER}.old"):
-        if (target.folder / name).is_dir():
-            shutil.rmtree(target.folder / name)
-
-
-def _remove_rest(folder: Path) -> None:
+def _remove_all(folder: Path) -> None:
+    """Everything in a video's folder but the note; of links only the link."""
     if not folder.is_dir():
         return
     for path in folder.iterdir():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from vpx_identity_builder.errors import IdentityBuilderError, InputError, Settin
 from vpx_identity_builder.settings import resolve
 
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([dhw])")
+MAX_AGE = 100_000
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
@@ -55,7 +57,7 @@ def _check(asked: Request) -> None:
         problems.append("give one of --video ID, --older-than AGE and --expired")
     if asked.person is not None and asked.video is None:
         problems.append("--person needs --video")
-    if asked.older_than is not None and _AGE.fullmatch(asked.older_than.strip()) is None:
+    if asked.older_than is not None and _age(asked.older_than) is None:
         problems.append(f"--older-than is a number and d, h or w, such as 30d, not {asked.older_than!r}")
     if problems:
         raise SettingsError([SettingProblem("erase", "", text, "command line") for text in problems])
@@ -67,10 +69,15 @@ def _targets(asked: Request, now: datetime) -> list[Target]:
     if asked.video is not None:
         return [named(asked.output, asked.video, asked.person)]
     if asked.older_than is not None:
-        match = _AGE.fullmatch(asked.older_than.strip())
-        age = float(match[1]) * _UNITS[match[2]] if match else timedelta.max
-        return older_than(asked.output, age, now)
+        return older_than(asked.output, _age(asked.older_than) or timedelta.max, now)
     return expired(asked.output, resolve(), now)
+
+
+def _age(text: str) -> timedelta | None:
+    """An age such as 30d; None for what is none, or above `MAX_AGE`."""
+    match = _AGE.fullmatch(text.strip())
+    number = float(match[1]) if match else math.inf
+    return number * _UNITS[match[2]] if match and number <= MAX_AGE else None
 
 
 def _erase(target: Target, asked: Request, now: datetime) -> int:

@@ -18,7 +18,7 @@ from vpx_identity_builder.errors import ExportError, InputError, RunLogError, Se
 from vpx_identity_builder.export.bundle import bundle
 from vpx_identity_builder.export.folder import SET_FOLDER, publish, published_content
 from vpx_identity_builder.names import content_hash
-from vpx_identity_builder.rebuilding import Rebuilt, changes_choice, context_of, rebuilt
+from vpx_identity_builder.rebuilding import Rebuilt, context_of, rebuilt
 from vpx_identity_builder.runlog.reader import RunLog
 from vpx_identity_builder.runlog.schema import LOG_NAME, Header
 
@@ -55,8 +55,6 @@ def run(asked: Request) -> int:
         if asked.diff:
             lines = difference(published_images(target), bundle(made.result, context), log, made)
             typer.echo("\n".join(lines))
-        if not asked.dry_run:
-            log.note_rebuilt(as_logged=not changes_choice(log, made.run.settings))
     if not asked.dry_run:
         publish(made.result, target, context, exported=made.run.hooks.exported)
         made.run.tell(made.result, target)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from vpx_identity_builder.core.types import Vector
+from vpx_identity_builder.erasure.traces import files_under
 from vpx_identity_builder.memory_files import FILE_NAME, load_bank, locked, save_bank
 
 
@@ -21,21 +22,18 @@ class BankKnows:
 
 def banks_under(folders: Iterable[Path]) -> list[Path]:
     """Every bank file below the folders, each once, in name order; links are not followed."""
-    found = {path for folder in folders for path in folder.rglob(f"*{FILE_NAME}*") if not path.is_symlink()}
-    return sorted(path for path in found if path.name == FILE_NAME and path.is_file())
+    return sorted({path for folder in folders for path in files_under(folder) if path.name == FILE_NAME})
 
 
-def known(paths: Iterable[Path], video_id: str, person: int | None) -> Iterator[BankKnows]:
-    """Banks that learnt from a video, or from one person in it. Raises `MemoryBankError`."""
-    for path in paths:
-        shares = [
-            share
-            for node in load_bank(path).nodes
-            for share in node.shares
-            if share.origin.video_id == video_id and person in (None, share.origin.person)
-        ]
-        if shares:
-            yield BankKnows(path, len(shares), tuple(share.part for share in shares))
+def known(path: Path, video_id: str, person: int | None) -> BankKnows:
+    """What a bank learnt from a video, or from one person in it. Raises `MemoryBankError`."""
+    shares = [
+        share
+        for node in load_bank(path).nodes
+        for share in node.shares
+        if share.origin.video_id == video_id and person in (None, share.origin.person)
+    ]
+    return BankKnows(path, len(shares), tuple(share.part for share in shares))
 
 
 def forget(path: Path, video_id: str, person: int | None) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from vpx_identity_builder.core.types import Vector
+from vpx_identity_builder.core.types import IntBox, Vector
+from vpx_identity_builder.documents_parts import int_box, milliseconds
 from vpx_identity_builder.errors import RunLogError
 from vpx_identity_builder.runlog.codec import dumps
 from vpx_identity_builder.runlog.pruning import prune
@@ -16,6 +18,10 @@ from vpx_identity_builder.runlog.reader import RunLog
 from vpx_identity_builder.runlog.schema import LOG_NAME, NEXT_NAME, remove, sidecars, translated
 
 LOGS = (LOG_NAME, NEXT_NAME)
+ShownFace = tuple[float, IntBox]
+"""A face on a published image: its time in ms and its box, as the metadata has them."""
+Shown = Mapping[int, Collection[ShownFace]]
+"""Number of a person in the published set → the faces on their images."""
 NO_CONTRADICTION = -2.0
 """A cosine that no face is below: everybody who stays is surely themselves already."""
 
@@ -24,13 +30,14 @@ NO_CONTRADICTION = -2.0
 class LogKnows:
     """Embeddings in a log and the number of faces that they are of; `whole` where people cannot be told apart in it.
 
-    `others`: embeddings of everybody else in it.
+    `others`: embeddings of everybody else in it. `number`: the log's own number of the person.
     """
 
     vectors: tuple[Vector, ...]
     rows: int
     whole: bool
     others: tuple[Vector, ...] = ()
+    number: int | None = None
 
 
 def logs_in(folder: Path) -> list[Path]:
@@ -39,38 +46,70 @@ def logs_in(folder: Path) -> list[Path]:
     return [path for path in names if path.is_file() or any(item.exists() for item in sidecars(path))]
 
 
-def known(path: Path, person_id: int | None) -> LogKnows:
-    """What a log holds of a person, or of everybody (None).
+def known(path: Path, person_id: int | None, shown: Shown) -> LogKnows:
+    """What a log holds of a person of the published set, or of everybody (None).
 
-    A log that cannot be read, of a run that did not come to tell people apart, or whose set was made again with other
-    settings, so that its person ids may be others, counts as a whole. Raises `RunLogError` where a build is writing it.
+    A log that cannot be read, of a run that did not come to tell people apart, or whose people are not those of the
+    set, counts as a whole. Raises `RunLogError` where a build is writing it.
     """
     try:
         with RunLog(path) as log:
             ids, numbers = log.ending.ids, log.person_numbers()
-            if person_id is not None and not log.ending.as_logged:
-                return LogKnows((), 0, whole=True)
-            if person_id is not None and person_id not in ids.values():
-                return LogKnows((), 0, whole=not log.ending.published)
+            number_in_log = None
+            if person_id is not None:
+                candidates = _numbers_of(log, person_id, shown)
+                if not candidates:
+                    return LogKnows((), 0, whole=not log.ending.published)
+                if len(candidates) > 1 or None in candidates:
+                    return LogKnows((), 0, whole=True)
+                (number_in_log,) = candidates
             vectors, others, rows = list[Vector](), list[Vector](), 0
             for frame in log.frames():
                 for place, sample in enumerate(frame.translation.samples):
                     number = numbers.get((frame.seq, place))
-                    sought = person_id is None or (number is not None and ids.get(number) == person_id)
+                    sought = person_id is None or (number is not None and ids.get(number) == number_in_log)
                     arrays = (sample.e_id, sample.e_vis_face, sample.e_vis_body)
                     found = [np.asarray(array, np.float32) for array in arrays if array is not None]
                     (vectors if sought else others).extend(found)
                     rows += sought
-            return LogKnows(tuple(vectors), rows, person_id is None, tuple(others))
+            return LogKnows(tuple(vectors), rows, person_id is None, tuple(others), number_in_log)
     except RunLogError as error:
         if error.busy:
             raise
         return LogKnows((), 0, whole=True)
 
 
+def _numbers_of(log: RunLog, person_id: int, shown: Shown) -> set[int | None]:
+    """The log's numbers of a person of the published set; empty where the log holds nothing of them.
+
+    A set that was chosen again may number people otherwise than the run did: the faces on its images tell. None among
+    the numbers stands for a face that the log does not know, or for people whom it tells apart otherwise.
+    """
+    ids, numbers = log.ending.ids, log.person_numbers()
+    same_number: set[int | None] = {number for number in ids.values() if number == person_id}
+    if not shown:
+        return same_number
+    faces: dict[ShownFace, int | None] = {}
+    gone = set[ShownFace]()
+    for frame in log.frames():
+        for place, sample in enumerate(frame.translation.samples):
+            face = (milliseconds(sample.t_ns), int_box(sample.bbox))
+            faces[face] = ids.get(numbers.get((frame.seq, place), -1))
+            if frame.anonymous[place]:
+                gone.add(face)
+    others = {faces.get(face) for person, theirs in shown.items() if person != person_id for face in theirs}
+    if person_id not in shown:
+        return same_number - others
+    own = {faces.get(face) for face in shown[person_id] if face not in gone}
+    if not own and shown[person_id]:
+        return set()
+    return {None} if not own or own & others else own
+
+
 def erase_person(path: Path, person_id: int) -> None:
     """Take a person's faces, crops and result out of a log; the file is overwritten where they stood.
 
+    `person_id` is the log's number (see `LogKnows`).
     Raises `RunLogError`; the log is then as it was.
     """
     with RunLog(path) as log:

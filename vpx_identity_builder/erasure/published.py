@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from vpx_identity_builder.documents import person_folder
+from vpx_identity_builder.erasure.log import Shown
 from vpx_identity_builder.errors import InputError
 from vpx_identity_builder.export.atomic import replace_tree
 from vpx_identity_builder.export.builtin import own_files
 from vpx_identity_builder.export.bundle import PAIR_FOLDER, Bundle, ImageFile, PairFile, PersonFiles
-from vpx_identity_builder.published import META_SUFFIX, PublishedImage, read_person, read_result
+from vpx_identity_builder.published import IMAGE_SUFFIXES, META_SUFFIX, PublishedImage, read_person, read_result
 from vpx_identity_builder.schema import PairMeta, read_document
 
-IMAGE_SUFFIXES = (".jpg", ".png")
 
+def shown(folder: Path) -> Shown:
+    """Everybody who is published in the folder `identity_builder`, with the faces on their images.
 
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """What left a published set."""
-
-    images: int
-    documents: int
-
-
-def person_ids(folder: Path) -> list[int]:
-    """Numbers of the people who are published in the folder `identity_builder`. Raises as `read_result`."""
-    return [person.person_id for person in read_result(folder).persons]
+    Raises as `read_person`.
+    """
+    people = [read_person(folder, person.person_id) for person in read_result(folder).persons]
+    return {
+        person.meta.person_id: [(image.meta.timestamp_ms, image.meta.face_bbox) for image in person.images]
+        for person in people
+    }
 
 
 def images_of(folder: Path, person_id: int) -> list[Path]:
@@ -42,19 +39,14 @@ def documents_of(folder: Path, person_id: int) -> list[Path]:
     return [folder / person_folder(person_id) / "meta.json", *beside]
 
 
-def remove_person(folder: Path, person_id: int) -> Removed:
+def remove_person(folder: Path, person_id: int) -> None:
     """Write the set again without one person; everybody else keeps their number, images and metadata.
 
     Files that another exporter wrote are not written again: they may show anybody. Raises `InputError`,
     `DocumentError`, `QueryError` (no such person) and `ExportError`; the set is then as it was.
     """
-    before = [path for path in folder.rglob("*") if path.is_file()]
     bundle = _without(folder, person_id)
-    data = own_files(bundle)
-    replace_tree(folder, bundle.folders(), data)
-    gone = [path for path in before if path.relative_to(folder).as_posix() not in data]
-    images = sum(path.suffix in IMAGE_SUFFIXES for path in gone)
-    return Removed(images, len(gone) - images)
+    replace_tree(folder, bundle.folders(), own_files(bundle))
 
 
 def _without(folder: Path, person_id: int) -> Bundle:

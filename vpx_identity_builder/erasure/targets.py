@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vpx_identity_builder.erasure import log
+from vpx_identity_builder.errors import FolderNameError
 from vpx_identity_builder.export.folder import SET_FOLDER
 from vpx_identity_builder.names import contained, safe_video_id
 from vpx_identity_builder.settings import Settings
@@ -42,6 +43,8 @@ class Target:
 def named(output: Path, video_id: str, person_id: int | None) -> Target:
     """One video by its name, or one person in it. Raises `FolderNameError`."""
     folder = contained(output, safe_video_id(video_id))
+    if folder.is_symlink():
+        raise FolderNameError(video_id, "it is a link; name the video that it leads to")
     return Target(folder, "video" if person_id is None else "person", "on request", person_id)
 
 
@@ -81,15 +84,19 @@ def video_folders(output: Path) -> Iterator[Path]:
 
 
 def began(folder: Path) -> datetime:
-    """When the video's run took place: by its set, else by its log, else by the folder's time."""
+    """When the video's run took place: the earliest that its set or a log of it says, else the folder's time.
+
+    A set that is chosen again from the log is new, what it is made of is not.
+    """
     version = _result(folder).get("_version")
     texts = [version.get("created_at") if isinstance(version, dict) else None]
-    texts += [log.created_at(path) for path in log.logs_in(folder)] if texts == [None] else []
+    texts += [log.created_at(path) for path in log.logs_in(folder)]
+    moments = []
     for text in texts:
-        with contextlib.suppress(ValueError, TypeError):
+        with contextlib.suppress(ValueError):
             moment = datetime.fromisoformat(str(text))
-            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return datetime.fromtimestamp(folder.stat().st_mtime, UTC)
+            moments.append(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    return min(moments, default=datetime.fromtimestamp(folder.stat().st_mtime, UTC))
 
 
 def _told(folder: Path) -> dict[str, Any]:

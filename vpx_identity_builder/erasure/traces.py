@@ -28,7 +28,7 @@ _BLOCK = 1 << 24
 _TEXT_BYTES = 4096
 _FORMS = ("<f2", "<f4", "<f8")
 _KEY_BITS = 24
-_LIST = re.compile(rb"[-+]?\d[-+.\deE]*(?:[,;\s]+[-+]?\d[-+.\deE]*){15,}")
+_LIST = re.compile(rb"(?<![-+.\deE])[-+]?\d[-+.\deE]*(?:[,;\s]+[-+]?\d[-+.\deE]*){15,}")
 
 
 @dataclass(slots=True)
@@ -96,7 +96,7 @@ class Search:
                 yield Remainder(path, found)
 
     def _holds_piece(self, data: bytes) -> bool:
-        if not self._pieces:
+        if not self._pieces or len(data) < PIECE:
             return False
         mask = (1 << _KEY_BITS) - 1
         for start in range(4):

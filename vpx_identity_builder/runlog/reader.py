@@ -25,13 +25,12 @@ _FACE_COLUMNS = "frame, face, signals, e_id, e_vis_face, e_vis_body, appearance,
 class Ending:
     """What is known of the end of a run; nothing before it.
 
-    `stands_for`: person number → the one that stands for it in the end. `ids`: such a number → published person id,
-    unless the set was made again since with settings that may have changed who is who: `as_logged` is false then.
+    `stands_for`: person number → the one that stands for it in the end. `ids`: such a number → published person id; a
+    set that was made again since may number people otherwise.
     """
 
     reason: StopReason | None = None
     published: bool = False
-    as_logged: bool = True
     stands_for: Mapping[int, int] = field(default_factory=dict)
     ids: Mapping[int, int] = field(default_factory=dict)
     faults: Mapping[str, int] = field(default_factory=dict)
@@ -164,12 +163,6 @@ class RunLog:
                 self.connection.execute("INSERT INTO events (kind, data) VALUES (?, ?)", (kind, dumps(plain(data))))
             self.connection.execute("COMMIT")
 
-    def note_rebuilt(self, *, as_logged: bool) -> None:
-        """Write that the set is made again, and whether the person ids in the log are still those of the set."""
-        with translated(self.path):
-            data = dumps({"as_logged": as_logged})
-            self.connection.execute("INSERT INTO events (kind, data) VALUES ('rebuilt', ?)", (data,))
-
     def codes(self) -> dict[tuple[int, int], str]:
         """(frame, face) → reason code while the video ran."""
         with self._reading():
@@ -236,7 +229,7 @@ class RunLog:
     def _ending(self) -> Ending:
         """The events, put together."""
         reason: StopReason | None = None
-        published, as_logged, faults = False, True, Counter[str]()
+        published, faults = False, Counter[str]()
         names: dict[str, dict[int, int]] = {}
         with self._reading():
             for kind, data in self.connection.execute("SELECT kind, data FROM events ORDER BY seq"):
@@ -252,9 +245,7 @@ class RunLog:
                     }
                 elif kind == b"published":
                     published = True
-                elif kind == b"rebuilt":
-                    as_logged = said["as_logged"] is True
-        return Ending(reason, published, as_logged, **names, faults=dict(faults))
+        return Ending(reason, published, **names, faults=dict(faults))
 
 
 def _whole(values: Sequence[Any]) -> Sequence[int]:

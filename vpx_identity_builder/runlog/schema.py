@@ -15,7 +15,6 @@ One SQLite file in WAL mode, for its owner only (0600). While a run writes it, i
 * `crops` (id, frame, x1, y1, x2, y2, image, crc): an encoded crop and its box.
 * `events` (seq, kind, data): `fault` {name, count}. Once the run ended: `people` {stands_for: {number: the number that
   stands for it in the end}, ids: {such a number: published person id}}, `end` {reason}. Once published: `published` {}.
-  Before a set that was made again is published: `rebuilt` {as_logged}, false where `ids` may not be its person ids.
 * `outcome` (id, data, crc): JSON of the result without pictures, where people left the log; at most one row.
 
 Who erases a person deletes: `faces` with `ids[stands_for[fates.person]]` of that person (or makes stand-ins of them),
