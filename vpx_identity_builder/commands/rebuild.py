@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import typer
-from visualbase import FileSource, source_for
+from visualbase import isolated_source_for
 
 from vpx_identity_builder.commands.assignments import parse
 from vpx_identity_builder.commands.edge import note
@@ -74,11 +74,10 @@ def _frames(times: Collection[int], header: Header, asked: Request) -> Mapping[i
     if path is None:
         return {}
     found: dict[int, Image] = {}
-    source = source_for(path)
+    source = isolated_source_for(path)
     with source:
         for t_ns in sorted(times):
-            if isinstance(source, FileSource):
-                source.seek(t_ns)
+            source.seek(t_ns)
             while (frame := source.read()) is not None and frame.t_src_ns <= t_ns:
                 if frame.t_src_ns == t_ns:
                     found[t_ns] = frame.data

@@ -1,6 +1,8 @@
 """Decoding in a process of its own: the same frames, and whatever happens there is an error here, never more."""
 
+import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -335,8 +337,56 @@ def test_limits_on_frames_pixels_and_streams(make_video):
         DecodeLimits(stall_s=0)
 
 
-def test_where_isolation_is_missing_the_source_says_so_and_reads(make_video, monkeypatch, caplog):
-    monkeypatch.setattr(sys, "executable", "")
+@pytest.mark.parametrize("frozen", [False, True])
+def test_where_isolation_is_missing_the_source_says_so_and_reads(make_video, monkeypatch, caplog, frozen):
+    if frozen:
+        monkeypatch.setattr(sys, "frozen", True, raising=False)
+    else:
+        monkeypatch.setattr(sys, "executable", "")
     source = isolated_source_for(make_video(count=3))
     assert isinstance(source, FileSource)
     assert "decoding is not isolated: there is no Python interpreter to start" in caplog.text
+
+
+def refusing(code):
+    def refuse(*_, **__):
+        raise OSError(code, os.strerror(code))
+
+    return refuse
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory without a name is Linux's")
+@pytest.mark.parametrize("missing", ["refused", "absent"])
+def test_where_the_system_has_no_nameless_memory_the_source_says_so_and_reads(make_video, monkeypatch, caplog, missing):
+    if missing == "absent":
+        monkeypatch.delattr(os, "memfd_create")
+    else:
+        monkeypatch.setattr(os, "memfd_create", refusing(errno.ENOSYS))
+    source = isolated_source_for(make_video(count=3))
+    assert isinstance(source, FileSource)
+    assert "decoding is not isolated: there is no shared memory (Function not implemented)" in caplog.text
+
+
+def test_a_system_that_starts_no_process_is_one_clear_error(make_video, monkeypatch):
+    monkeypatch.setattr(worker_module.subprocess, "Popen", refusing(errno.EAGAIN))
+    source, before = isolated_source_for(make_video(count=3)), open_descriptors()
+    with pytest.raises(SourceError, match=r"no decoding process could be started \(Resource temporarily unavailable\)"):
+        source.open()
+    assert open_descriptors() == before
+
+
+def test_too_many_open_files_are_one_clear_error_and_no_reason_to_decode_here(make_video):
+    path, (soft, hard) = make_video(count=3), resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(3)]
+    before = open_descriptors()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(taken) + 3, hard))
+    try:
+        source = isolated_source_for(path)
+        with pytest.raises(SourceError, match=r"no decoding process could be started \(Too many open files\)"):
+            source.open()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert isinstance(source, IsolatedSource)
+    assert open_descriptors() == before
+    for descriptor in taken:
+        os.close(descriptor)

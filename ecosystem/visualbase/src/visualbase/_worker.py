@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import mmap
 import os
@@ -25,18 +26,26 @@ from visualbase.limits import DecodeLimits
 MODULE = "visualbase._decoding_process"
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "TMPDIR")
 _GRACE_S = 5.0
+PASSING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
+"""What the system lacks at the moment only: too much is open or running."""
 
 
 def why_not_isolated() -> str | None:
     """Why this system cannot decode in a process of its own; None where it can."""
     if sys.platform == "win32" or not hasattr(select, "poll"):
         return "this system lacks what it takes"
-    return None if sys.executable else "there is no Python interpreter to start"
+    if not sys.executable or getattr(sys, "frozen", False):
+        return "there is no Python interpreter to start"
+    try:
+        os.close(_shared_memory(1))
+    except OSError as error:
+        return None if error.errno in PASSING else f"there is no shared memory ({error.strerror})"
+    return None
 
 
 class Worker:
     """A running decoding process with its pipes and the memory that pictures come through. Ended at the latest when
-    this object goes."""
+    this object goes. Raises ``OSError`` where the system does not give what it takes."""
 
     def __init__(self, path: str, threads: int, limits: DecodeLimits, slot_bytes: int) -> None:
         with contextlib.ExitStack() as opened:
@@ -137,9 +146,15 @@ def _shared_memory(size: int) -> int:
             return os.dup(file.fileno())
     import fcntl
 
+    if not hasattr(os, "memfd_create"):  # a Python that was built for an old C library
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     descriptor = os.memfd_create("pictures", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.ftruncate(descriptor, size)
-    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+    try:
+        os.ftruncate(descriptor, size)
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+    except OSError:
+        os.close(descriptor)
+        raise
     return descriptor
 
 

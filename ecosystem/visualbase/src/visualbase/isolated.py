@@ -99,14 +99,21 @@ class IsolatedSource(BaseSource):
         return None if self._worker is None else self._worker.pid
 
     def open(self) -> None:
-        """Start at the first frame. Raises ``SourceNotFound`` and ``SourceUnreadable``."""
+        """Start at the first frame.
+
+        Raises ``SourceNotFound``, ``SourceUnreadable``, and ``SourceError`` where no process can be started.
+        """
         self.close()
         photos = is_images(self._path)
         if not photos:
             check_file(self._path, self._given)
         most = self._limits.max_photo_pixels if photos else self._limits.max_pixels
         self._damage, self._at_end, self._round = (0, False), False, 0
-        self._worker = Worker(self._given, self._threads, self._limits, most * 3)
+        try:
+            self._worker = Worker(self._given, self._threads, self._limits, most * 3)
+        except OSError as error:
+            reason = f"no decoding process could be started ({error.strerror or type(error).__name__})"
+            raise SourceError(self._path, reason) from error
         try:
             fps, tolerance_ns = self._await("opened")
             self._facts = (float(fps), int(tolerance_ns))
