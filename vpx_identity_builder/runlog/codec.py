@@ -86,19 +86,27 @@ def _fields(kind: type[Any]) -> dict[str, tuple[Any, bool]]:
     }
 
 
+@cache
+def _form(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Origin and arguments of a type; asking `typing` for every value would take most of the reading."""
+    return get_origin(hint), get_args(hint)
+
+
 def _value(hint: Any, raw: Any, name: str) -> Any:
-    origin = get_origin(hint)
+    if hint is float:
+        return _checked(raw, isinstance(raw, int | float) and not isinstance(raw, bool), name)
+    origin, kinds = _form(hint)
     if origin in (Union, UnionType):
-        return _one_of(hint, raw, name)
+        return _one_of(kinds, raw, name)
     if origin is Literal:
-        return _checked(raw, raw in get_args(hint), name)
+        return _checked(raw, raw in kinds, name)
     if origin is tuple:
-        return _tuple(get_args(hint), raw, name)
+        return _tuple(kinds, raw, name)
     if origin is np.ndarray:
         return _array(raw, name)
     if origin is not None and issubclass(origin, Mapping):
         _checked(raw, isinstance(raw, dict), name)
-        return {key: _value(get_args(hint)[1], item, name) for key, item in raw.items()}
+        return {key: _value(kinds[1], item, name) for key, item in raw.items()}
     if is_dataclass(hint):
         return restored(cast(type[Any], hint), raw)
     return _scalar(hint, raw, name)
@@ -113,8 +121,6 @@ def _scalar(hint: Any, raw: Any, name: str) -> Any:
             return _checked(raw, isinstance(raw, str), name).encode("latin-1")
         except UnicodeEncodeError as error:
             raise MalformedError(f"{name} holds what is no byte") from error
-    if hint is float:
-        return _checked(raw, isinstance(raw, int | float) and not isinstance(raw, bool), name)
     if hint is int:
         return _checked(raw, isinstance(raw, int) and not isinstance(raw, bool), name)
     if hint in (str, bool, NoneType):
@@ -122,8 +128,7 @@ def _scalar(hint: Any, raw: Any, name: str) -> Any:
     raise TypeError(f"{name}: no reading of {hint}")
 
 
-def _one_of(hint: Any, raw: Any, name: str) -> Any:
-    kinds = get_args(hint)
+def _one_of(kinds: tuple[Any, ...], raw: Any, name: str) -> Any:
     if raw is None and NoneType in kinds:
         return None
     for kind in kinds:
