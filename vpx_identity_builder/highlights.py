@@ -13,6 +13,8 @@ from .observations_read import get
 from .settings import HighlightSettings
 from .windows import HighlightWindow
 
+NO_FRAME_INSIDE = "No frame lay in a highlight window: do the windows belong to this video?"
+
 TRIGGER = "trigger"
 """Signal of an Observation that marks its moment as a highlight."""
 
@@ -21,7 +23,8 @@ TRIGGER = "trigger"
 class Highlights:
     """What is known of one video's highlights; those that triggers tell are known as they come.
 
-    `usual_fps`: the rate that the host was asked for, None where it gives every frame.
+    `usual_fps`: the rate that the host was asked for, None where it gives every frame. `frames_inside`: how many of the
+    frames noted so far lay in a window.
     """
 
     settings: HighlightSettings
@@ -29,11 +32,19 @@ class Highlights:
     hooks: Hooks
     usual_fps: float | None = None
     held_until_ns: int = -1
+    frames_inside: int = 0
 
     def note(self, deps: Mapping[str, Any] | None, t_ns: int) -> None:
-        """Look for a trigger among this frame's observations."""
+        """Look for a trigger among this frame's observations, and whether a window holds it."""
+        self.frames_inside += any(window.holds(t_ns) for window in self.windows)
         if is_triggered(deps, self.settings.trigger_modules):
             self.held_until_ns = max(self.held_until_ns, t_ns + round(self.settings.highlight_hold_ms * 1e6))
+
+    def notes(self) -> tuple[str, ...]:
+        """For the run's notes: how many frames the windows held; nothing where there are no windows."""
+        if not self.windows:
+            return ()
+        return (f"Frames in highlight windows: {self.frames_inside}.",) if self.frames_inside else (NO_FRAME_INSIDE,)
 
     def marked(self, translation: Translation, t_ns: int) -> Translation:
         """With every face marked, if this moment is a highlight."""

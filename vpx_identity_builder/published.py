@@ -9,6 +9,7 @@ from vpx_identity_builder.documents import person_folder
 from vpx_identity_builder.errors import InputError, QueryError
 from vpx_identity_builder.export.bundle import SET_FOLDERS
 from vpx_identity_builder.export.folder import SET_FOLDER
+from vpx_identity_builder.runlog.schema import LOG_NAME
 from vpx_identity_builder.schema import D, ImageMeta, PersonMeta, ResultMeta, read_document
 
 RESULT = "result.json"
@@ -43,9 +44,17 @@ def find_set(out: Path) -> Path:
             return folder
     if not out.exists():
         raise InputError(str(out), "it does not exist; give the folder OUTPUT/VIDEO that a build printed")
+    if (out / LOG_NAME).is_file():
+        raise InputError(str(out), _unpublished(out))
     inside = sorted(path.parent.parent.name for path in out.glob(f"*/{SET_FOLDER}/{RESULT}"))
     hint = f"; it holds the runs {', '.join(inside)}: give one of them" if inside else ""
+    if not hint and any(out.glob(f"*/{LOG_NAME}")):
+        hint = f"; {_unpublished(out)}"
     raise InputError(str(out), f"there is no identity set in it{hint}")
+
+
+def _unpublished(out: Path) -> str:
+    return f"a run there published nothing, only its log is there: run `identity-builder recover {out}` first"
 
 
 def read_result(folder: Path) -> ResultMeta:

@@ -11,6 +11,7 @@ from vpx_identity_builder.core.buckets import (
     EXPRESSION_BINS,
     PITCH_BINS,
     PITCH_LABELS,
+    UNKNOWN,
     YAW_BEYOND_LEFT,
     YAW_BEYOND_RIGHT,
     YAW_BINS,
@@ -31,10 +32,10 @@ from vpx_identity_builder.errors import QueryError
 from vpx_identity_builder.published import PublishedImage, PublishedPerson, find_set, read_person
 
 AXES: Mapping[str, tuple[str, ...]] = {
-    "yaw": (*YAW_BINS, YAW_BEYOND_LEFT, YAW_BEYOND_RIGHT),
-    "pitch": PITCH_BINS,
-    "expression": EXPRESSION_BINS,
-    "lighting": ("normal", "dark", "overexposed"),
+    "yaw": (*YAW_BINS, YAW_BEYOND_LEFT, YAW_BEYOND_RIGHT, UNKNOWN),
+    "pitch": (*PITCH_BINS, UNKNOWN),
+    "expression": (*EXPRESSION_BINS, UNKNOWN),
+    "lighting": ("normal", "dark", "overexposed", UNKNOWN),
 }
 LABELS: Mapping[str, Mapping[str, str]] = {
     "yaw": dict(zip(YAW_LABELS, YAW_BINS, strict=True)),
@@ -101,7 +102,7 @@ def _bin(axis: str, name: str) -> str:
     found = LABELS.get(axis, {}).get(name, name)
     if found not in AXES[axis]:
         labels = f" (or {', '.join(LABELS[axis])})" if axis in LABELS else ""
-        raise QueryError(f"{name!r} is no bin of {axis}: {', '.join(AXES[axis])}{labels}")
+        raise QueryError(f"no such bin: {name!r} is none of {axis}: {', '.join(AXES[axis])}{labels}")
     return found
 
 
@@ -209,7 +210,7 @@ def _nothing(person: PublishedPerson, asked: Wanted) -> str:
         held = Counter(bin_of(image, axis) for image in person.images)
         named = [f"{name} ({held.pop(name)})" for name in AXES[axis] if name in held]
         there.append(f"{axis} {', '.join([*named, *(f'{name} ({n})' for name, n in sorted(held.items()))])}")
-    return f"person {number} has no image with {asked}; there are images with {'; '.join(there)}"
+    return f"none of that kind: person {number} has no image with {asked}; there are images with {'; '.join(there)}"
 
 
 def _avoid(person: PublishedPerson) -> tuple[str, ...]:

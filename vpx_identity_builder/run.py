@@ -189,7 +189,8 @@ class Run:
             self.recorder.fault(name, count)
         self.recorder.end(reason, self.builder)
         faults = {**result.faults, **self.hooks.fault_counts()}
-        return replace(result, models=self._final_names(), faults=dict(sorted(faults.items())))
+        notes = (*result.notes, *self.highlights.notes())
+        return replace(result, models=self._final_names(), faults=dict(sorted(faults.items())), notes=notes)
 
     def publish(self, result: RunResult) -> Path:
         """Publish a finished result, settle the log and tell the plugins, unless an earlier set was kept.

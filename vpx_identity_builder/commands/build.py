@@ -30,6 +30,7 @@ from vpx_identity_builder.commands.edge import (
 from vpx_identity_builder.core.types import PersonSet, RunResult
 from vpx_identity_builder.errors import SettingProblem, SettingsError
 from vpx_identity_builder.export.folder import check_writable
+from vpx_identity_builder.highlights import NO_FRAME_INSIDE
 from vpx_identity_builder.module import IdentityBuilder
 from vpx_identity_builder.names import printable
 from vpx_identity_builder.settings import resolve
@@ -168,6 +169,8 @@ def _run(module: IdentityBuilder, source: Path, asked: Request) -> int:
     if module.result is None:
         say(f"{_shown(source)}: no frame could be read")
         return UNREADABLE
+    if NO_FRAME_INSIDE in module.result.notes:
+        tell(f"{_shown(source)}: {NO_FRAME_INSIDE}")
     return INTERNAL if ended.cleanup_errors else 0
 
 

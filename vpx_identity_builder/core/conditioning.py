@@ -130,8 +130,11 @@ class Allocation:
 
 
 def allocate(ratio: Ratio, count: int, available: Mapping[SetName, int]) -> Allocation:
-    """Counts per set that exist: what a short set lacks comes from the others (`NEXT`), as far as they reach."""
-    asked = largest_remainder(ratio, count)
+    """Counts per set that exist: what a short set lacks comes from the others (`NEXT`), as far as they reach.
+
+    However few are asked for, one is an anchor where any exists, unless the ratio wants none.
+    """
+    asked = _with_an_anchor(largest_remainder(ratio, count), ratio, available)
     given = {name: min(number, available[name]) for name, number in asked.items()}
     moved = []
     for name in asked:
@@ -143,3 +146,13 @@ def allocate(ratio: Ratio, count: int, available: Mapping[SetName, int]) -> Allo
                 lacking -= taken
                 moved.append((name, other, taken))
     return Allocation(asked, given, tuple(moved))
+
+
+def _with_an_anchor(
+    asked: Mapping[SetName, int], ratio: Ratio, available: Mapping[SetName, int]
+) -> Mapping[SetName, int]:
+    """With one anchor instead of one of the most asked-for images, where rounding left none."""
+    if asked[SetName.ANCHOR] or not ratio.anchor or not available[SetName.ANCHOR]:
+        return asked
+    most = max(asked, key=lambda name: asked[name])
+    return {**asked, most: asked[most] - 1, SetName.ANCHOR: 1}

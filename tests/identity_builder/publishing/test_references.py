@@ -75,7 +75,7 @@ def test_an_empty_answer_says_where_there_are_images(ride: Path) -> None:
     with pytest.raises(QueryError) as caught:
         select_refs(ride, 0, 4, buckets={"yaw": ["-45", "-30"], "lighting": []})
     assert str(caught.value) == (
-        "person 0 has no image with yaw [-30,-15] or [-45,-30]; "
+        "none of that kind: person 0 has no image with yaw [-30,-15] or [-45,-30]; "
         "there are images with yaw [-5,5] (3), [15,30] (1), >45 (1)"
     )
 
@@ -86,7 +86,7 @@ def test_an_empty_answer_says_where_there_are_images(ride: Path) -> None:
         ({"person_id": 2}, "there is no person 2 in"),
         ({"count": 0}, "the count must be at least 1"),
         ({"ratio": "1:2"}, "ratio '1:2': must be three numbers"),
-        ({"buckets": {"yaw": ["20"]}}, "'20' is no bin of yaw: [-45,-30]"),
+        ({"buckets": {"yaw": ["20"]}}, "no such bin: '20' is none of yaw: [-45,-30]"),
         ({"buckets": {"mood": ["good"]}}, "'mood' is no axis: yaw, pitch, expression, lighting"),
     ],
 )
@@ -104,6 +104,30 @@ def test_what_is_no_run_is_named_with_the_runs_that_are_there(ride: Path) -> Non
     (ride / "identity_builder" / "person_0" / "meta.json").unlink()
     with pytest.raises(InputError, match=r"meta\.json: No such file"):
         select_refs(ride)
+
+
+def test_one_reference_is_an_anchor_however_few_are_asked_for(ride: Path) -> None:
+    assert names(select_refs(ride, 0, 1).paths) == ["anchor_001"]
+    assert names(select_refs(ride, 0, 2).paths) == ["anchor_001", "cov_yaw0_pitch0_smile"]
+    assert names(select_refs(ride, 0, 1, "0:1:0").paths) == ["cov_yaw0_pitch0_smile"]
+
+
+def test_a_bin_that_could_not_be_told_can_be_asked_for(ride: Path) -> None:
+    with pytest.raises(QueryError, match="none of that kind: person 0 has no image with pitch unknown"):
+        select_refs(ride, 0, 1, buckets={"pitch": ["unknown"]})
+    path = ride / "identity_builder" / "person_0" / "coverage" / "cov_yaw0_pitch0_smile_meta.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "pitch_bin": "unknown"}))
+    found = select_refs(ride, 0, 1, "0:1:0", {"pitch": ["unknown"]})
+    assert names(found.paths) == ["cov_yaw0_pitch0_smile"]
+
+
+def test_a_run_that_was_killed_is_to_be_recovered_first(tmp_path: Path) -> None:
+    run = tmp_path / "killed"
+    run.mkdir()
+    (run / "run.sqlite").write_bytes(b"")
+    for given in (run, tmp_path):
+        with pytest.raises(InputError, match=f"run `identity-builder recover {given}` first"):
+            select_refs(given)
 
 
 def test_a_document_of_an_unknown_version_is_refused(ride: Path) -> None:

@@ -15,7 +15,7 @@ from vpx.sdk import Module, Observation
 from tests.ecosystem.upstream import RIDER, FakeDetect, FakeExpression, FakeVision, picture
 from vpx_identity_builder import IdentityBuilder
 from vpx_identity_builder.errors import InputError
-from vpx_identity_builder.highlights import is_triggered
+from vpx_identity_builder.highlights import NO_FRAME_INSIDE, is_triggered
 from vpx_identity_builder.hooks import hookimpl
 
 EVENT_S = (2.05, 2.25)
@@ -98,6 +98,19 @@ def test_an_event_between_two_frames_is_missed_without_a_window_and_found_with_o
     assert len(smiles) >= 1
     assert all(m["details"]["in_highlight"] for m in smiles)
     assert {m["details"]["in_highlight"] for m in documents(tmp_path / "plain")} == {False}
+
+
+def test_the_result_says_how_many_frames_lay_in_windows(tmp_path: Path) -> None:
+    def notes(folder: str, content: str) -> list[str]:
+        path = tmp_path / f"{folder}.json"
+        path.write_text(content)
+        run(tmp_path / folder, windows=path)
+        found: list[str] = json.loads(next((tmp_path / folder).rglob("result.json")).read_text())["notes"]
+        return [note for note in found if "highlight" in note]
+
+    assert notes("inside", json.dumps(WINDOW)) == ["Frames in highlight windows: 16."]
+    assert notes("beyond", '[{"start_ms": 90000, "end_ms": 95000}]') == [NO_FRAME_INSIDE]
+    assert notes("none", "[]") == []
 
 
 def test_the_rate_inside_is_a_setting(tmp_path: Path) -> None:
