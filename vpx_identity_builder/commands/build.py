@@ -170,7 +170,7 @@ def _run(module: IdentityBuilder, source: Path, asked: Request) -> int:
         say(f"{_shown(source)}: no frame could be read")
         return UNREADABLE
     if NO_FRAME_INSIDE in module.result.notes:
-        tell(f"{_shown(source)}: {NO_FRAME_INSIDE}")
+        note(f"{source}: {NO_FRAME_INSIDE}")
     return INTERNAL if ended.cleanup_errors else 0
 
 
