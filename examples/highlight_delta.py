@@ -66,4 +66,6 @@ def main(video: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python examples/highlight_delta.py VIDEO")
     main(Path(sys.argv[1]))

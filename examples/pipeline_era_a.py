@@ -25,4 +25,6 @@ def main(video: Path, output_dir: Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python examples/pipeline_era_a.py VIDEO OUTPUT_DIR")
     main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -41,4 +41,6 @@ class RideApp(App):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python examples/pipeline_era_b.py VIDEO OUTPUT_DIR")
     RideApp(Path(sys.argv[1]), Path(sys.argv[2])).run(Path(sys.argv[1]))

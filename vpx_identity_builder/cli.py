@@ -43,10 +43,10 @@ def options(
 
 @app.command()
 def build(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT...", help="Videos, images, or folders of photos.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Videos, images, or folders of photos.")],
     output: Annotated[
-        Optional[Path],  # noqa: UP045 - read at run time by typer
-        typer.Option("--output", "-o", help="Where the sets go: OUTPUT/VIDEO/identity_builder."),
+        Optional[str],  # noqa: UP045 - read at run time by typer
+        typer.Option("--output", "-o", metavar="FOLDER", help="Where the sets go: OUTPUT/VIDEO/identity_builder."),
     ] = None,
     fps: Annotated[float, typer.Option(min=0.01, help="Frames per second to look at.")] = 10.0,
     max_frames: Annotated[
@@ -62,8 +62,9 @@ def build(
 ) -> None:
     """Build the identity sets of each INPUT, one after the other."""
     with reported():
+        sources = build_command.sources(inputs)
         request = build_command.request(output, fps, max_frames, assignments or [], no_stop, windows)
-        code = build_command.build_all(inputs, request)
+        code = build_command.build_all(sources, request)
     raise typer.Exit(code)
 
 

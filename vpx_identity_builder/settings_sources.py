@@ -97,6 +97,11 @@ def other_modules(environ: Mapping[str, str], cwd: Path) -> dict[str, Found]:
     return {".".join(path): Found(value, origin) for path, value in _entries(own) if len(path) > 1}
 
 
+def settings_file(environ: Mapping[str, str]) -> str:
+    """The settings file as the environment names it, else `identity_builder.toml`."""
+    return environ.get(FILE_VARIABLE, "").strip() or FILE_NAME
+
+
 def _entries(table: Mapping[str, object], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
     for name, value in table.items():
         if isinstance(value, dict):
@@ -138,5 +143,5 @@ def _parse(path: Path, shown: str) -> dict[str, object]:
 
 def _unknown(key: str, item: Found, names: list[str]) -> SettingProblem:
     close = get_close_matches(key, names, n=3, cutoff=0.6)
-    hint = f"did you mean {' or '.join(close)}?" if close else "`identity-builder config --show` lists all"
+    hint = f"did you mean {' or '.join(close)}?" if close else "`identity-builder config --show`, without it, lists all"
     return SettingProblem(key, item.value, f"no such setting; {hint}", item.origin)

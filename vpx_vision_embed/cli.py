@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 internal error, 2 usage, settings or missing weights, 3 in
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -129,6 +130,8 @@ def bench(
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the table as JSON.")] = None,
 ) -> None:
     """Measure crop, preprocessing and inference, ms per image; overhead is the whole over the bare model."""
+    if json_path is not None:
+        _check_writable(json_path)
     rows: list[Row] = []
     try:
         for name in model or ["auto"]:
@@ -173,6 +176,20 @@ def _read(path: Path) -> NDArray[np.uint8] | None:
     except (OSError, cv2.error):
         return None
     return None if image is None else np.asarray(image, np.uint8)
+
+
+def _check_writable(path: Path) -> None:
+    """Exit where a file cannot be written there, before anything is measured for it."""
+    if path.is_dir():
+        reason = "it is a folder"
+    elif not path.parent.is_dir():
+        reason = f"there is no folder {path.parent}"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        reason = "not permitted"
+    else:
+        return
+    typer.echo(f"vision-embed: {path} cannot be written: {reason}", err=True)
+    raise typer.Exit(EXIT_SETTINGS)
 
 
 def _write(path: Path, sources: list[Path], rows: NDArray[np.float32], version: str) -> None:

@@ -111,6 +111,18 @@ def test_pull_of_a_local_model_needs_no_network(bundled_path: Path, monkeypatch:
     assert "is here and verified" in result.stdout
 
 
+@pytest.mark.parametrize(("name", "reason"), [("absent/bench.json", "there is no folder"), (".", "it is a folder")])
+def test_bench_measures_nothing_for_a_file_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, reason: str
+) -> None:
+    measured: list[str] = []
+    monkeypatch.setattr("vpx_vision_embed.cli.run_bench", lambda model, *_: measured.append(model) or [])
+    done = runner.invoke(app, ["bench", "--json", str(tmp_path / name)])
+    assert done.exit_code == 2
+    assert f"cannot be written: {reason}" in done.stderr
+    assert measured == []
+
+
 @pytest.mark.real
 def test_bench_measures_every_combination(bundled_path: Path, tmp_path: Path) -> None:
     path = tmp_path / "bench.json"

@@ -11,7 +11,7 @@ from vpx_identity_builder.commands.modules import checked, collected
 from vpx_identity_builder.errors import SettingProblem, SettingsError
 from vpx_identity_builder.module import REQUIRED, used_if_present
 from vpx_identity_builder.settings import Settings, resolve
-from vpx_identity_builder.settings_sources import MODULE, Found, other_modules
+from vpx_identity_builder.settings_sources import MODULE, Found, other_modules, settings_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,20 @@ def effective(texts: Sequence[str], forced: Mapping[str, object] | None = None) 
     own, others, misspelt = _split(texts)
     own |= forced or {}
     problems: list[SettingProblem | str] = [*misspelt]
-    settings, filed = Settings(), dict[str, Found]()
+    settings, filed, broken = Settings(), dict[str, Found](), ""
     try:
         filed = other_modules(os.environ, Path.cwd())
-        settings = resolve(own)
     except SettingsError as error:
         problems += error.problems
+        broken = settings_file(os.environ)
+    else:
+        try:
+            settings = resolve(own)
+        except SettingsError as error:
+            problems += error.problems
     found = collected(others, filed, os.environ)
     run = checked([*REQUIRED, *used_if_present(settings)], found)
-    problems += run.problems
+    problems += [line for line in run.problems if not broken or broken not in str(line)]
     if problems:
         raise SettingsError(problems)
     return Effective(own, settings, run.modules, run.texts, {key: found.origins[key] for key in run.texts})

@@ -28,7 +28,7 @@ from vpx_identity_builder.commands.edge import (
     say,
 )
 from vpx_identity_builder.core.types import PersonSet, RunResult
-from vpx_identity_builder.errors import SettingProblem, SettingsError
+from vpx_identity_builder.errors import InputError, SettingProblem, SettingsError
 from vpx_identity_builder.export.folder import check_writable
 from vpx_identity_builder.highlights import NO_FRAME_INSIDE
 from vpx_identity_builder.module import IdentityBuilder
@@ -72,7 +72,7 @@ class Outcome:
 
 
 def request(
-    output: Path | None,
+    output: Path | str | None,
     fps: float,
     max_frames: int | None,
     assignments: Sequence[str],
@@ -95,6 +95,16 @@ def request(
     if named is not None:
         read_windows(named)
     return Request(found.own, found.others, fps, max_frames)
+
+
+def sources(texts: Sequence[str]) -> list[Path]:
+    """The inputs as paths. Raises `InputError` for what names no file, and for addresses."""
+    for text in texts:
+        if not text.strip():
+            raise InputError(repr(text), "it is empty: name a video, an image or a folder of photos")
+        if "://" in text:
+            raise InputError(text, "it is an address: only local files are read")
+    return [Path(text) for text in texts]
 
 
 def build_all(inputs: Sequence[Path], asked: Request) -> int:

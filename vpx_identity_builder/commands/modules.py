@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from importlib.util import find_spec
 
 from vpx_identity_builder.errors import SettingProblem
 from vpx_identity_builder.settings import SettingRow
-from vpx_identity_builder.settings_sources import Found
+from vpx_identity_builder.settings_sources import MODULE, Found
 
 SET = "--set"
 
@@ -68,9 +69,16 @@ def checked(names: Sequence[str], settings: ModuleSettings) -> Checked:
         if module in run.modules:
             kept[key] = text
         elif settings.origins[key] == SET or module not in run.installed:
-            there = f"there is no module {module!r} in this run; its modules are {', '.join(run.modules)}"
-            problems.append(SettingProblem(key, text, there, settings.origins[key]))
+            problems.append(SettingProblem(key, text, _no_module(module, run.modules), settings.origins[key]))
     return Checked(run.modules, kept, tuple(problems))
+
+
+def _no_module(name: str, modules: Sequence[str]) -> str:
+    """That there is no such module, and which one may be meant."""
+    there = (MODULE, *modules)
+    close = get_close_matches(name, there, n=1, cutoff=0.8)
+    hint = f"did you mean {close[0]}?" if close else f"its modules are {', '.join(there)}"
+    return f"there is no module {name!r} in this run; {hint}"
 
 
 def rows(module: str, settings: Mapping[str, str], origins: Mapping[str, str]) -> list[SettingRow]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,12 +99,27 @@ def least_cosine(found: NDArray[np.float32], expected: NDArray[np.float32]) -> f
     return float(((found * expected).sum(axis=1) / norms).min())
 
 
+@contextmanager
+def _quiet_root_logger() -> Iterator[None]:
+    """Without the advice that ONNX Runtime's quantizer gives through the root logger."""
+
+    def is_ours(record: logging.LogRecord) -> bool:
+        return "onnxruntime" not in record.pathname
+
+    root = logging.getLogger()
+    root.addFilter(is_ours)
+    try:
+        yield
+    finally:
+        root.removeFilter(is_ours)
+
+
 def _convert(whole: Path, part: Path, precision: ExportPrecision) -> None:
     try:
         import onnx
     except ImportError as error:
         raise BackendUnavailableError("the package `onnx` is not installed; fp16 and int8 exports need it") from error
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _quiet_root_logger():
         warnings.simplefilter("ignore")  # both converters warn of their own internals
         try:
             if precision == "fp16":

@@ -77,6 +77,29 @@ def test_a_setting_that_reaches_nothing_is_code_2(tmp_path: Path, assignment: st
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["http://host/a.mp4"], 3, "cannot read http://host/a.mp4: it is an address: only local files are read"),
+        ([""], 3, "cannot read '': it is empty: name a video, an image or a folder of photos"),
+        (["a.mp4", "-o", ""], 2, "wrong setting: output_dir = '': must be a path [argument]"),
+        (
+            ["a.mp4", "--set", "identity_bilder.anchors_max=2"],
+            2,
+            "wrong setting: identity_bilder.anchors_max = '2': there is no module 'identity_bilder' in this run; "
+            "did you mean identity_builder? [--set]",
+        ),
+    ],
+)
+def test_what_names_nothing_is_refused_as_it_was_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], code: int, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = call("build", *words)
+    assert (done.exit_code, done.stderr) == (code, f"error: {said}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_wrong_usage_is_code_2() -> None:
     assert call("build").exit_code == 2
     assert call("build", "x.mp4", "--fps", "0").exit_code == 2
@@ -129,6 +152,7 @@ def test_config_names_the_line_of_a_broken_file(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "mine.toml" in result.stderr
     assert "line 1" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.fixture
