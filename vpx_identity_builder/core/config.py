@@ -80,20 +80,22 @@ class PersonConfig:
 class SelectionConfig:
     """The three sets (§8)."""
 
-    anchors_max: int = _setting(5, 1, 50, "images", "§8")
-    anchors_min: int = _setting(3, 1, 50, "images", "§8, §9")
+    anchors_max: int = _setting(5, 1, 50, "images", "at most this many anchors (§8)")
+    anchors_min: int = _setting(
+        3, 1, 50, "images", "fewer are explained, never padded; a run stops only from here on (§8, §9)"
+    )
     anchor_yaw_deg: float = _setting(15, 0, 45, "degrees", "anchors are frontal")
     anchor_pitch_deg: float = _setting(20, 0, 45, "degrees", "anchors are frontal")
     anchor_roll_deg: float = _setting(15, 0, 45, "degrees", "anchors are upright")
     anchor_occlusion: float = _setting(0.1, 0, 1, "share of face", "anchors are unoccluded (§5: none)")
     anchor_gap_ms: float = _setting(500, 0, 60_000, "ms", "closer anchors are one moment")
     bucket_images: int = _setting(2, 1, 10, "images", "at most this many coverage images per bucket (§8)")
-    challenge_max: int = _setting(8, 1, 50, "images", "§8")
-    challenge_min: int = _setting(5, 1, 50, "images", "§8")
+    challenge_max: int = _setting(8, 1, 50, "images", "at most this many challenge images (§8)")
+    challenge_min: int = _setting(5, 1, 50, "images", "fewer challenge images are explained, never padded (§8)")
     challenge_yaw_deg: float = _setting(30, 0, 90, "degrees", "extreme yaw starts here")
     challenge_gap_ms: float = _setting(500, 0, 60_000, "ms", "closer challenge images are one moment")
-    dark_level: float = _setting(60, 0, 255, "grey level", "§5: mean of the crop below this is dark")
-    bright_level: float = _setting(200, 0, 255, "grey level", "§5: mean of the crop above this is overexposed")
+    dark_level: float = _setting(60, 0, 255, "grey level", "a crop whose mean is below this is dark (§5)")
+    bright_level: float = _setting(200, 0, 255, "grey level", "a crop whose mean is above this is overexposed (§5)")
     dark_of_median: float = _setting(0.75, 0, 1, "of the person's median", "dark is a condition, not a skin tone")
     bright_of_median: float = _setting(1.2, 1, 10, "of the person's median", "bright is a condition, not a skin tone")
     pair_max: int = _setting(8, 0, 50, "images", "pair images when two are published (§12); 0: none")
@@ -107,10 +109,12 @@ class StopConfig:
     """When to stop (§9)."""
 
     stop_when_covered: bool = _setting(True, 0, 1, "switch", "off: read the whole video")
-    stop_yaw: int = _setting(6, 1, 7, "of 7 bins", "§9")
-    stop_pitch: int = _setting(4, 1, 5, "of 5 bins", "§9")
-    stop_expression: int = _setting(3, 1, 4, "of 4 bins", "§9")
-    novelty_window: int = _setting(20, 1, 10_000, "frames", "§9: recent_novelty_mean looks back this far")
+    stop_yaw: int = _setting(6, 1, 7, "of 7 bins", "yaw bins that must be filled before a run stops early (§9)")
+    stop_pitch: int = _setting(4, 1, 5, "of 5 bins", "pitch bins that must be filled before a run stops early (§9)")
+    stop_expression: int = _setting(
+        3, 1, 4, "of 4 bins", "expressions that must be filled before a run stops early (§9)"
+    )
+    novelty_window: int = _setting(20, 1, 10_000, "frames", "the mean novelty that ends a run looks back this far (§9)")
 
 
 @dataclass(frozen=True, slots=True)
