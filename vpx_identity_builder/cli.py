@@ -75,7 +75,7 @@ def _bins(axis: str, example: str) -> Any:
 
 @app.command()
 def query(
-    out: Annotated[Path, typer.Argument(metavar="RUN", help="The folder OUTPUT/VIDEO of a build.")],
+    out: Annotated[Path, typer.Argument(metavar="RUN", readable=False, help="The folder OUTPUT/VIDEO of a build.")],
     person: Annotated[int, typer.Option(help="Number of the person.")] = 0,
     count: Annotated[int, typer.Option(min=1, help="How many images.")] = 10,
     ratio: Annotated[
@@ -95,7 +95,7 @@ def query(
 
 @app.command()
 def rebuild(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A video's folder, OUTPUT/VIDEO.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", readable=False, help="A video's folder, OUTPUT/VIDEO.")],
     assignments: Assignments = None,
     source: Annotated[
         Optional[Path],  # noqa: UP045 - read at run time by typer
@@ -112,7 +112,10 @@ def rebuild(
 
 @app.command()
 def recover(
-    run: Annotated[Path, typer.Argument(metavar="RUN|OUT", help="A video's folder, or the output folder of several.")],
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN|OUT", readable=False, help="A video's folder, or the output folder of several."),
+    ],
 ) -> None:
     """Publish what was seen by runs that were killed; a finished set is never replaced."""
     with reported():
@@ -156,7 +159,7 @@ def plugins() -> None:
 
 @app.command()
 def erase(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The output folder of builds.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", readable=False, help="The output folder of builds.")],
     video: Annotated[
         Optional[str],  # noqa: UP045 - read at run time by typer
         typer.Option(metavar="ID", help="Everything of this video."),

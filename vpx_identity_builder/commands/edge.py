@@ -52,7 +52,7 @@ def reported() -> Iterator[None]:
 
 def exit_code(error: Exception) -> int:
     """2 for usage and settings, 3 for unreadable input, else 1; the ecosystem's errors know theirs."""
-    if isinstance(error, InputError | RunLogError):
+    if isinstance(error, InputError | RunLogError | PermissionError):
         return UNREADABLE
     if isinstance(error, SettingsError | FolderNameError):
         return USAGE
@@ -65,6 +65,8 @@ def explain(error: Exception) -> str:
     _log.debug("%s", type(error).__name__, exc_info=error)
     if isinstance(error, SettingsError):
         return str(error)
+    if isinstance(error, PermissionError):
+        return f"cannot read {error.filename or 'a file'}: permission denied"
     text = " ".join(str(error).split())
     expected = type(error).__module__.split(".")[0] in ("vpx_identity_builder", "vpx_vision_embed", "vpx", "visualbase")
     return text if expected and text else f"internal error: {type(error).__name__}: {text}"

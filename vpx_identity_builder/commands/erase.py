@@ -87,7 +87,7 @@ def _erase(target: Target, asked: Request, now: datetime) -> int:
             _show_plan(made)
             return 0
         outcome = carry_out(made, asked.output, now, asked.banks)
-    except IdentityBuilderError as error:
+    except (IdentityBuilderError, PermissionError) as error:
         say(explain(error))
         return exit_code(error)
     _show(outcome)

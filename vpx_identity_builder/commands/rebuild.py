@@ -44,6 +44,7 @@ def run(asked: Request) -> int:
         reason = "acts before the run log is written; `identity-builder build` it anew"
         raise SettingsError([SettingProblem(key, value, reason, "--set") for key, value in others.items()])
     with RunLog(asked.folder / LOG_NAME) as log:
+        _check_source(asked.source, log.header)
         if log.ending.reason is None or not log.ending.published:
             hint = f"`identity-builder recover {asked.folder}` first"
             raise RunLogError(log.path, f"its run did not end in order; {hint}")
@@ -85,10 +86,14 @@ def _frames(times: Collection[int], header: Header, asked: Request) -> Mapping[i
     return found
 
 
+def _check_source(given: Path | None, header: Header) -> None:
+    """Raise `InputError` where the given source is not there or not the run's, whether or not it will be needed."""
+    if given is not None and content_hash(given) != header.content_sha256:
+        raise InputError(str(given), "it is not the video of this run: its content hash differs")
+
+
 def _source(header: Header, asked: Request) -> Path | None:
     """The first of the places where the source may be that holds it."""
-    if asked.source is not None and content_hash(asked.source) != header.content_sha256:
-        raise InputError(str(asked.source), "it is not the video of this run: its content is another")
     near = None if header.source_path is None else asked.folder / header.source_path
     here = None if header.source_name is None else Path(header.source_name)
     for path in (asked.source, near, here):

@@ -35,7 +35,7 @@ def runs_of(given: Path) -> Sequence[Path]:
 def _one(folder: Path) -> int:
     try:
         done = recover(folder)
-    except IdentityBuilderError as error:
+    except (IdentityBuilderError, PermissionError) as error:
         say(explain(error))
         return exit_code(error)
     typer.echo(f"{folder}: {_words(done)}")

@@ -24,6 +24,7 @@ the `crops` of those frames that show them, and `outcome`; then `secure_delete` 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import zlib
@@ -92,6 +93,8 @@ def translated(path: Path) -> Iterator[None]:
         raise RunLogError(path, _operational(str(error)), busy="locked" in str(error)) from error
     except (sqlite3.Error, UnicodeError) as error:  # SQLite quotes damaged text, which Python then cannot read
         raise RunLogError(path, f"it is damaged ({type(error).__name__})") from error
+    except PermissionError as error:
+        raise RunLogError(path, "cannot read it: permission denied") from error
     except OSError as error:
         raise RunLogError(path, error.strerror or type(error).__name__) from error
 
@@ -118,9 +121,11 @@ def open_log(path: Path) -> sqlite3.Connection:
 
     Raises `RunLogError` for what is no log, is of an unknown version, damaged, or being written by another process.
     """
-    if path.is_symlink() or not path.is_file():
-        raise RunLogError(path, "there is no run log")
     with translated(path), contextlib.ExitStack() as undo:
+        if path.is_symlink() or not path.is_file():
+            raise RunLogError(path, "there is no run log")
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         uri = f"{path.absolute().as_uri()}?mode=rw"
         connection = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
         undo.callback(connection.close)

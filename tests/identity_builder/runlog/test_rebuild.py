@@ -157,3 +157,17 @@ def test_a_log_is_for_its_owner_only_and_one_file(tmp_path: Path) -> None:
     with RunLog(tmp_path / "ride" / "run.sqlite") as log:
         assert log.ending.published
         assert log.frame_count() == 60
+
+
+def test_a_source_that_is_given_must_be_the_video_also_where_none_of_it_is_wanted(tmp_path: Path) -> None:
+    ride(tmp_path)
+    before = published(tmp_path)
+    other = tmp_path / "other.mp4"
+    missing = call("rebuild", tmp_path / "ride", "--source", other)
+    assert (missing.exit_code, missing.stderr.count("\n")) == (3, 1)
+    assert f"cannot read {other}: " in missing.stderr
+    other.write_bytes(b"another video")
+    done = call("rebuild", tmp_path / "ride", "--source", other)
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "its content hash differs" in done.stderr
+    assert published(tmp_path) == before

@@ -1,0 +1,95 @@
+"""What another user may not read is one line and exit code 3, in every command that reads."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.identity_builder.runlog.rides import ride
+from vpx_identity_builder.cli import app
+
+NOBODY_UID = 65534
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such permissions")
+
+
+def call(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture
+def out() -> Iterator[Path]:
+    """An output folder with the run `ride`, below folders that everybody may enter."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        ride(Path(name) / "out", 2.0)
+        (Path(name) / "out").chmod(0o755)
+        yield Path(name) / "out"
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """As a user who may read only what everybody may: root may read everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.setresuid(NOBODY_UID, NOBODY_UID, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def query(out: Path) -> list[object]:
+    return ["query", out / "ride"]
+
+
+def rebuild(out: Path) -> list[object]:
+    return ["rebuild", out / "ride", "--dry-run"]
+
+
+def recover(out: Path) -> list[object]:
+    return ["recover", out / "ride"]
+
+
+def erase(out: Path) -> list[object]:
+    return ["erase", out, "--video", "ride", "--dry-run"]
+
+
+@pytest.mark.parametrize("words", [query, rebuild, recover, erase])
+def test_a_folder_of_somebody_else_is_one_line_and_code_3(out: Path, words: Callable[[Path], list[object]]) -> None:
+    assert call(*words(out)).exit_code == 0
+    (out / "ride").chmod(0)
+    try:
+        with without_rights():
+            done = call(*words(out))
+    finally:
+        (out / "ride").chmod(0o700)
+    assert done.exit_code == 3, done.output
+    assert done.stderr.startswith("error: ")
+    assert str(out / "ride") in done.stderr
+    assert done.stderr.endswith("cannot read it: permission denied\n" if words is rebuild else ": permission denied\n")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("words", "name"), [(query, "identity_builder/result.json"), (rebuild, "run.sqlite")])
+def test_a_file_of_somebody_else_is_one_line_and_code_3(
+    out: Path, words: Callable[[Path], list[object]], name: str
+) -> None:
+    assert call(*words(out)).exit_code == 0
+    for folder in (out / "ride", out / "ride" / "identity_builder"):
+        folder.chmod(0o755)
+    (out / "ride" / name).chmod(0)
+    with without_rights():
+        done = call(*words(out))
+    assert done.exit_code == 3, done.output
+    assert done.stderr.count("\n") == 1
+    assert str(out / "ride" / name) in done.stderr
+    assert "permission denied" in done.stderr.lower()
