@@ -68,6 +68,14 @@ class RunLogError(IdentityBuilderError, ValueError):
         super().__init__(f"run log {path}: {reason}")
 
 
+class BusyError(IdentityBuilderError):
+    """Another build of the same video is running in `folder`, the video's folder; nothing of it was touched."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(f"another build of this video is running in {folder}; nothing is written")
+
+
 class DocumentError(IdentityBuilderError, ValueError):
     """A metadata document cannot be made or read: `document` says which, `reason` why."""
 

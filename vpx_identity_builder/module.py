@@ -13,7 +13,7 @@ from vpx.sdk import Capability, Module, ModuleCapabilities, Observation, PortSch
 from . import frame_output, pixels
 from .core.types import FaceSample, IntBox, RunResult, StopReason
 from .documents import FRAME_LIMIT
-from .errors import IdentityBuilderError
+from .errors import BusyError, IdentityBuilderError
 from .hooks_faults import HookFault
 from .observations import OPTIONAL, to_samples
 from .observations_read import BAD_INPUT
@@ -155,7 +155,10 @@ class IdentityBuilder(Module):
                 self._run.fault(_END_FAULTS[reason])
 
     def process(self, frame: Frame, deps: dict[str, Observation] | None = None) -> Observation | None:
-        """Take one frame. A frame that cannot be read is counted and left out, it does not end the run."""
+        """Take one frame. A frame that cannot be read is counted and left out, it does not end the run.
+
+        Raises `BusyError` on the first frame where another build of the video is running and a host said `begin_run`.
+        """
         run = self._current()
         self._step_timings = {}
         t_ns = int(frame.t_src_ns)
@@ -198,6 +201,9 @@ class IdentityBuilder(Module):
         try:
             said = to_samples(frame, deps, frame_idx=index, t_ns=t_ns, rules=run.rules)
             return run.learn(frame.data, t_ns, run.highlights.marked(said, t_ns))
+        except BusyError:
+            self._run = None
+            raise
         except _BAD_INPUT as error:
             run.fault("unreadable_frame")
             logger.warning("frame %s left out: %s: %s", frame.frame_id, type(error).__name__, error)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .builder import FaceFate, IdentitySetBuilder
 from .core.types import IntBox, RunResult, StopReason
-from .errors import IdentityBuilderError
+from .errors import BusyError, IdentityBuilderError, RunLogError
 from .export.atomic import make_folders
 from .observations import Translation
 from .place import Place, app_version
@@ -34,6 +34,7 @@ class Recorder:
     def __init__(self, place: Place, pooled: Callable[[], set[CropKey]], tidy: Tidier | None) -> None:
         self.place = place
         self.lost = False
+        self._beside_another = False
         self._pooled, self._tidy = pooled, tidy
         self._log: RunLogWriter | None = None
         self._partial: Path | None = None
@@ -45,20 +46,36 @@ class Recorder:
         return self._log is not None
 
     def begin(self) -> None:
-        """Begin the log, if one is wanted; the place must know the source's fingerprint."""
+        """Begin the log, if one is wanted; the place must know the source's fingerprint.
+
+        Where another build is writing the log: raises `BusyError` if a host said that the run begins, and will hear of
+        it; else the run goes on without a log.
+        """
         output, early, self._early = self.place.settings.output, self._early, []
         if not output.run_log:
             return
         with self._guarded("no run log is kept"):
             video_id, target = self.place.named_target()
-            if self._tidy is not None:
-                self._tidy(target.parent)
+            self._tidy_up(target.parent)
             make_folders(target.parent)
             budget = round(output.run_log_crops_mb * 1e6)
             header = self._header(video_id, target.parent)
             self._log = RunLogWriter(_free_path(target.parent), header, budget, self._pooled)
             for kind, data in early:
                 self._log.event(kind, data)
+
+    def _tidy_up(self, folder: Path) -> None:
+        if self._tidy is None:
+            return
+        try:
+            self._tidy(folder)
+        except RunLogError as error:
+            if not error.busy:
+                raise
+            self._beside_another = True
+            if self.place.source.announced:
+                raise BusyError(folder) from error
+            raise
 
     def frame(self, t_ns: int, translation: Translation) -> int | None:
         """Log a frame; its number, None without a log."""
@@ -150,6 +167,8 @@ class Recorder:
     def _guarded(self, consequence: str) -> Iterator[None]:
         try:
             yield
+        except BusyError:
+            raise
         except (IdentityBuilderError, OSError) as error:
             logger.warning("%s: %s", consequence, error if isinstance(error, IdentityBuilderError) else error.strerror)
             self.lost, self._partial = True, None if self._log is None else self._log.path
@@ -162,7 +181,9 @@ class Recorder:
             self._remove(path)
 
     def _remove_earlier(self) -> None:
-        """A log of an earlier run does not belong to a set that was published without one."""
+        """A log of an earlier run does not belong to a set that was published without one; that of another one does."""
+        if self._beside_another:
+            return
         folder = self.place.target().parent
         for path in (folder / LOG_NAME, folder / NEXT_NAME):
             if path.exists() and not is_busy(path):

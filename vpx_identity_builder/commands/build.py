@@ -28,7 +28,7 @@ from vpx_identity_builder.commands.edge import (
     say,
 )
 from vpx_identity_builder.core.types import PersonSet, RunResult
-from vpx_identity_builder.errors import InputError, SettingProblem, SettingsError
+from vpx_identity_builder.errors import BusyError, InputError, SettingProblem, SettingsError
 from vpx_identity_builder.export.folder import check_writable
 from vpx_identity_builder.highlights import NO_FRAME_INSIDE
 from vpx_identity_builder.module import IdentityBuilder
@@ -140,7 +140,8 @@ def build_one(source: Path, asked: Request) -> Outcome:
         _say_interrupted(source, module)
         code = INTERRUPTED
     except Exception as error:  # noqa: BLE001 - one input's failure, whatever it is, must not cost the other inputs
-        text = explain(error)
+        cause = error.__cause__
+        text = explain(cause if isinstance(cause, BusyError) else error)
         say(text if str(source) in text else f"{_shown(source)}: {text}")
         code = exit_code(error)
     seconds = time.perf_counter() - start

@@ -47,9 +47,10 @@ main()
 
 
 def started(folder: Path, output: Path) -> subprocess.Popen[str]:
-    folder.mkdir()
-    for index in range(PHOTOS):
-        cv2.imwrite(str(folder / f"{index}.png"), picture((RIDER,), index * 10**9))
+    if not folder.exists():
+        folder.mkdir()
+        for index in range(PHOTOS):
+            cv2.imwrite(str(folder / f"{index}.png"), picture((RIDER,), index * 10**9))
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     return subprocess.Popen(
         [sys.executable, "-c", SCRIPT, "build", "-o", str(output), str(folder)],
@@ -95,3 +96,21 @@ def test_the_second_signal_ends_at_once(tmp_path: Path) -> None:
     _, err = process.communicate(timeout=15)
     assert process.returncode == 130, err
     assert "Traceback" not in err
+
+
+def test_a_second_build_of_the_same_video_is_refused_and_the_first_keeps_its_log(tmp_path: Path) -> None:
+    first = started(tmp_path / "ride", tmp_path / "out")
+    assert said(first) == "working\n"
+    first.send_signal(signal.SIGSTOP)
+    second = started(tmp_path / "ride", tmp_path / "out")
+    _, err = second.communicate(timeout=60)
+    first.send_signal(signal.SIGCONT)
+    first.send_signal(signal.SIGTERM)
+    _, own = first.communicate(timeout=60)
+    assert second.returncode == 1, err
+    video = tmp_path / "out" / "ride"
+    expected = f"another build of this video is running in {video}; nothing is written"
+    assert err == f"error: {tmp_path / 'ride'}: {expected}\n"
+    assert first.returncode == 130, own
+    assert "run_log_lost" not in document(tmp_path / "out", "ride")["faults"]
+    assert (video / "run.sqlite").is_file()
