@@ -8,13 +8,14 @@ images that were known before; `erased.json` keeps what was done when, without a
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from vpx_identity_builder.erasure import banks, log, published
-from vpx_identity_builder.erasure.note import NOTE, Erasure, add_note, when
+from vpx_identity_builder.erasure.note import NOTE, Erasure, add_note, read_note, when
+from vpx_identity_builder.erasure.remembered import MARK, is_marked
 from vpx_identity_builder.erasure.targets import Target, video_folders
 from vpx_identity_builder.erasure.traces import Remainder, Search, Traces, files_under, sha256_of
 from vpx_identity_builder.errors import ExportError, IdentityBuilderError, InputError, MemoryBankError
@@ -31,7 +32,8 @@ class Plan:
     """What is known of a target before anything is removed.
 
     `shown`: who is published, with the faces on their images. `logs`: each with the number that it knows the person by,
-    None where all of it goes. `unread`: banks that nobody can look into.
+    None where all of it goes. `unread`: banks that nobody can look into. `bank_missing`: a memory bank learnt from the
+    video, and none that may be it is at hand.
     """
 
     target: Target
@@ -44,11 +46,23 @@ class Plan:
     banks: list[banks.BankKnows] = field(default_factory=list)
     unread: list[Remainder] = field(default_factory=list)
     copies: list[Path] = field(default_factory=list)
+    bank_missing: bool = False
 
     @property
     def empty(self) -> bool:
         """Nothing is kept of the target."""
         return not (self.images or self.documents or self.logs or self.banks or self.copies)
+
+    @property
+    def staying(self) -> tuple[str, ...]:
+        """Files of a video's folder that its erasure leaves: the note, and the mark of a bank still to be searched."""
+        return (NOTE, MARK) if self.bank_missing or self.unread else (NOTE,)
+
+    @property
+    def erased_before(self) -> bool:
+        """A note tells that the whole video was erased; a bank named later can still be searched."""
+        note = read_note(self.target.folder / NOTE)
+        return self.target.what == "video" and note is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +74,8 @@ class Outcome:
     remaining: tuple[Remainder, ...]
 
 
-def plan(target: Target, output: Path, bank_folders: Sequence[Path] = ()) -> Plan:
-    """Look at everything that is kept of a target.
+def plan(target: Target, output: Path, bank_folders: Sequence[Path] = (), banks_named: bool = False) -> Plan:
+    """Look at everything that is kept of a target. `banks_named`: the folders are those that the caller knows it used.
 
     Raises `InputError` (no such video), `QueryError` (no such person) and `RunLogError` (a build is writing the log).
     """
@@ -72,10 +86,11 @@ def plan(target: Target, output: Path, bank_folders: Sequence[Path] = ()) -> Pla
         made.shown = published.shown(target.set_folder)
     _plan_logs(made)
     if target.what != "log":
-        _plan_files(made)
         _plan_banks(made, [output, *bank_folders])
+        made.bank_missing = is_marked(target.folder) and not (made.banks or banks_named)
+        _plan_files(made)
         made.copies = list(_copies(made, output))
-    if made.empty:
+    if made.empty and not made.bank_missing and not (banks_named and made.erased_before):
         if made.shown:
             read_person(target.set_folder, target.person_id or 0)
         raise InputError(str(target.folder), "nothing is kept of this video" + _who(target))
@@ -99,7 +114,7 @@ def carry_out(made: Plan, output: Path, now: datetime, bank_folders: Sequence[Pa
         if target.person_id in made.shown:  # last: until here an erasure that broke off finds who is who again
             published.remove_person(target.set_folder, target.person_id or 0)
         if target.what == "video":
-            _remove_all(target.folder)
+            _remove_all(target.folder, made.staying)
         found, searched = search(made.traces, [output, *bank_folders])
         remaining = (*found, *made.unread)
         erasure = Erasure(
@@ -164,7 +179,7 @@ def _plan_files(made: Plan) -> None:
         made.documents = published.documents_of(target.set_folder, target.person_id or 0)
     elif target.what == "video" and target.folder.is_dir():
         logs = {path for path, _ in made.logs}
-        files = [path for path in files_under(target.folder) if path.name != NOTE and path not in logs]
+        files = [path for path in files_under(target.folder) if path.name not in made.staying and path not in logs]
         made.images = [path for path in files if path.suffix in IMAGE_SUFFIXES]
         made.documents = [path for path in files if path.suffix not in IMAGE_SUFFIXES]
     made.traces.images = {sha256_of(path) for path in made.images}
@@ -187,14 +202,14 @@ def _copies(made: Plan, output: Path) -> list[Path]:
     return found
 
 
-def _remove_all(folder: Path) -> None:
-    """Everything in a video's folder but the note; of links only the link."""
+def _remove_all(folder: Path, but: Collection[str]) -> None:
+    """Everything in a video's folder but the named files; of links only the link."""
     if not folder.is_dir():
         return
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
-        elif path.name != NOTE:
+        elif path.name not in but:
             path.unlink()
 
 

@@ -36,6 +36,12 @@ class SettingsError(IdentityBuilderError, ValueError):
             super().__init__("\n  ".join([f"{len(lines)} wrong settings:", *lines]))
 
 
+class UsageError(IdentityBuilderError, ValueError):
+    """What the command line asks for makes no sense; the text says what to give."""
+
+    exit_code = 2
+
+
 class InputError(IdentityBuilderError, ValueError):
     """An input cannot be read as what it should be. `source` is what was given."""
 

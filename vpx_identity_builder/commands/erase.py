@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,10 +13,12 @@ import typer
 
 from vpx_identity_builder.commands.edge import INTERNAL, PARTLY, exit_code, explain, say
 from vpx_identity_builder.erase import Outcome, Plan, carry_out, plan
+from vpx_identity_builder.erasure.remembered import UNSEARCHED
 from vpx_identity_builder.erasure.targets import Target, expired, named, older_than
-from vpx_identity_builder.errors import IdentityBuilderError, InputError, SettingProblem, SettingsError
+from vpx_identity_builder.errors import IdentityBuilderError, InputError, UsageError
 from vpx_identity_builder.settings import resolve
 
+CHOICES = "give one of --video ID, --older-than AGE and --expired"
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([dhw])")
 MAX_AGE = 100_000
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -40,29 +42,31 @@ def run(asked: Request) -> int:
     now = datetime.now(UTC)
     _check(asked)
     configured = resolve().output.memory_bank
-    if configured is not None:
-        asked = replace(asked, banks=(*asked.banks, configured))
+    banks = asked.banks if configured is None else (*asked.banks, configured)
     targets = _targets(asked, now)
     if not targets:
         typer.echo("nothing to erase")
-    codes = [_erase(target, asked, now) for target in targets]
+    codes = [_erase(target, asked, banks, now) for target in targets]
     return codes[0] if len(set(codes)) == 1 else PARTLY if codes else 0
 
 
 def _check(asked: Request) -> None:
-    """Raise `SettingsError` unless exactly one of the three ways is asked for, and `InputError` without a folder."""
-    ways = [asked.video is not None, asked.older_than is not None, asked.expired]
-    problems = []
-    if sum(ways) != 1:
-        problems.append("give one of --video ID, --older-than AGE and --expired")
+    """Raise `UsageError` unless exactly one of the three ways is asked for, and `InputError` without a folder."""
+    ways = (("--video", asked.video is not None), ("--older-than", asked.older_than is not None))
+    given = [name for name, is_given in (*ways, ("--expired", asked.expired)) if is_given]
     if asked.person is not None and asked.video is None:
-        problems.append("--person needs --video")
+        raise UsageError("--person needs --video ID")
+    if not given:
+        raise UsageError(f"nothing says what to erase: {CHOICES}")
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(given)} were given together: {CHOICES}")
     if asked.older_than is not None and _age(asked.older_than) is None:
-        problems.append(f"--older-than is a number and d, h or w, such as 30d, not {asked.older_than!r}")
-    if problems:
-        raise SettingsError([SettingProblem("erase", "", text, "command line") for text in problems])
+        raise UsageError(f"--older-than is a number and d, h or w, such as 30d, not {asked.older_than!r}")
     if not asked.output.is_dir():
         raise InputError(str(asked.output), "it is not a folder")
+    for folder in asked.banks:
+        if not folder.is_dir():
+            raise InputError(str(folder), "no such folder")
 
 
 def _targets(asked: Request, now: datetime) -> list[Target]:
@@ -80,18 +84,18 @@ def _age(text: str) -> timedelta | None:
     return number * _UNITS[match[2]] if match and number <= MAX_AGE else None
 
 
-def _erase(target: Target, asked: Request, now: datetime) -> int:
+def _erase(target: Target, asked: Request, banks: Sequence[Path], now: datetime) -> int:
     try:
-        made = plan(target, asked.output, asked.banks)
+        made = plan(target, asked.output, banks, banks_named=bool(asked.banks))
         if asked.dry_run:
             _show_plan(made)
-            return 0
-        outcome = carry_out(made, asked.output, now, asked.banks)
+            return INTERNAL if made.bank_missing else 0
+        outcome = carry_out(made, asked.output, now, banks)
     except (IdentityBuilderError, PermissionError) as error:
         say(explain(error))
         return exit_code(error)
     _show(outcome)
-    return INTERNAL if outcome.remaining else 0
+    return INTERNAL if outcome.remaining or made.bank_missing else 0
 
 
 def _show_plan(made: Plan) -> None:
@@ -100,14 +104,18 @@ def _show_plan(made: Plan) -> None:
         typer.echo(f"  {path}")
     for bank in made.banks:
         typer.echo(f"  {bank.path}: {bank.shares} shares")
+    if made.bank_missing:
+        say(f"{made.target.video_id}: {UNSEARCHED}")
 
 
 def _show(outcome: Outcome) -> None:
     made, done = outcome.plan, outcome.erasure
     typer.echo(f"erased {_name(made.target)}: {_counts(made)}")
     sought = f"{done.files_searched} files searched for {done.embeddings_sought} embeddings and {done.images} images"
+    if made.bank_missing:
+        say(f"{made.target.video_id}: {UNSEARCHED}")
     if not outcome.remaining:
-        typer.echo(f"{sought}: nothing remains")
+        typer.echo(f"{sought}: " + ("nothing remains there" if made.bank_missing else "nothing remains"))
         return
     say(f"{sought}: {len(outcome.remaining)} still hold something")
     for found in outcome.remaining:

@@ -1,0 +1,104 @@
+"""Erasure of a video that a memory bank learnt from: clean only once that bank was searched."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.identity_builder.erasure.kept import call
+from tests.identity_builder.runlog.rides import ride
+
+ASKED_FOR = "this video was remembered in a memory bank: give it with --bank DIR"
+SETTING = "VPX_IDENTITY_BUILDER__MEMORY_BANK"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """The output folder of a ride that the bank beside it remembers."""
+    ride(tmp_path / "out", memory_bank=tmp_path / "bank")
+    assert len(remembered(tmp_path / "out")) == 2
+    return tmp_path / "out"
+
+
+def remembered(out: Path) -> list[Path]:
+    return sorted((out.parent / "bank").glob("*/memory_bank.json"))
+
+
+def test_without_its_bank_an_erasure_is_not_complete_until_it_is_given(out: Path) -> None:
+    for _ in range(2):
+        done = call("erase", out, "--video", "ride")
+        assert done.exit_code == 1
+        assert ASKED_FOR in done.stderr
+        assert "nothing remains\n" not in done.stdout
+        assert len(remembered(out)) == 2
+    assert not (out / "ride" / "identity_builder").exists()
+    done = call("erase", out, "--video", "ride", "--bank", out.parent / "bank")
+    assert done.exit_code == 0, done.output
+    assert remembered(out) == []
+    assert [path.name for path in (out / "ride").iterdir()] == ["erased.json"]
+    erasures = json.loads((out / "ride" / "erased.json").read_text())["erasures"]
+    assert [erasure["bank_shares"] > 0 for erasure in erasures] == [False, False, True]
+
+
+def test_a_dry_run_and_the_erasure_of_a_person_ask_for_the_bank_too(out: Path) -> None:
+    for words in (("--dry-run",), ("--person", "1")):
+        done = call("erase", out, "--video", "ride", *words)
+        assert done.exit_code == 1
+        assert ASKED_FOR in done.stderr
+
+
+def test_a_set_made_again_without_memory_still_asks_for_the_bank(out: Path) -> None:
+    ride(out)
+    done = call("erase", out, "--video", "ride")
+    assert done.exit_code == 1
+    assert ASKED_FOR in done.stderr
+
+
+def test_a_configured_bank_counts_only_where_it_knows_the_video(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = out.parent / "other"
+    other.mkdir()
+    monkeypatch.setenv(SETTING, str(other))
+    assert call("erase", out, "--video", "ride").exit_code == 1
+    monkeypatch.setenv(SETTING, str(out.parent / "bank"))
+    assert call("erase", out, "--video", "ride").exit_code == 0
+    assert remembered(out) == []
+
+
+def test_after_an_erasure_a_bank_that_knows_nothing_is_searched_too(out: Path) -> None:
+    bank = out.parent / "bank"
+    for _ in range(2):
+        done = call("erase", out, "--video", "ride", "--bank", bank)
+        assert done.exit_code == 0, done.output
+        assert "nothing remains" in done.stdout
+    assert call("erase", out, "--video", "ride").exit_code == 3
+
+
+def test_a_bank_folder_that_is_not_there_is_named(out: Path) -> None:
+    before = sorted(out.rglob("*"))
+    done = call("erase", out, "--video", "ride", "--bank", out.parent / "bnak")
+    assert (done.exit_code, "bnak: no such folder" in done.stderr) == (3, True), done.stderr
+    assert sorted(out.rglob("*")) == before
+
+
+def test_the_mark_names_neither_bank_nor_person(out: Path) -> None:
+    assert (out / "ride" / "remembered").read_bytes() == b""
+    assert (out / "ride" / "remembered").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "error: nothing says what to erase: give one of --video ID, --older-than AGE and --expired\n"),
+        (("--person", "0"), "error: --person needs --video ID\n"),
+        (
+            ("--video", "ride", "--expired"),
+            "error: --video and --expired were given together: "
+            "give one of --video ID, --older-than AGE and --expired\n",
+        ),
+    ],
+)
+def test_wrong_usage_is_one_plain_sentence(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    done = call("erase", tmp_path, *words)
+    assert (done.exit_code, done.stderr) == (2, said)
