@@ -39,7 +39,7 @@ def test_every_tracked_file_of_a_package_is_in_its_wheel(wheels: dict[str, zipfi
     tracked = {
         path.split("/src/", 1)[1] if path.startswith("ecosystem/") else path
         for path in listed
-        if path.startswith(("vpx_identity_builder/", "vpx_vision_embed/")) or "/src/" in path
+        if path.startswith(("vpx_identity_builder", "vpx_vision_embed/")) or "/src/" in path
     }
     packed = {name for wheel in wheels.values() for name in wheel.namelist() if ".dist-info/" not in name}
     assert tracked - packed == set()
@@ -54,7 +54,7 @@ def test_the_plugins_are_found_by_the_hosts(wheels: dict[str, zipfile.ZipFile]) 
     ours = entry_points("vpx_identity_builder")
     assert "[visualpath.modules]\nidentity_builder = vpx_identity_builder:IdentityBuilder\n" in ours
     assert "vision.embed = vpx_vision_embed:VisionEmbedAnalyzer" in ours
-    assert "identity-builder = vpx_identity_builder.cli:main" in ours
+    assert "identity-builder = vpx_identity_builder_start:identity_builder" in ours
 
 
 def test_the_built_wheels_work_without_the_source_tree(wheels: dict[str, zipfile.ZipFile], tmp_path: Path) -> None:

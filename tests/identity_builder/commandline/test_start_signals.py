@@ -1,0 +1,44 @@
+"""A signal before the command has begun, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+SCRIPT = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import vpx_identity_builder_start as start
+
+class Strike:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numpy":
+            os.kill(os.getpid(), int(sys.argv.pop()))
+
+sys.meta_path.insert(0, Strike())
+assert "numpy" not in sys.modules
+getattr(start, sys.argv[1])()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("script", "line"),
+    [("identity_builder", "error: interrupted\n"), ("vision_embed", "vision-embed: interrupted\n")],
+)
+def test_a_signal_during_the_imports_is_one_line_and_130(number: signal.Signals, script: str, line: str) -> None:
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, script, str(int(number))],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", line)
