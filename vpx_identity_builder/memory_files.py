@@ -107,6 +107,18 @@ def load_bank(path: Path, model: FaceIdModel | None = None) -> MemoryBank:
     return MemoryBank(document.person_id, row, path.parent, nodes=nodes, updates=document.details.updates)
 
 
+def forget_in(path: Path, video_id: str, person: int | None) -> bool:
+    """Take out of one bank what it learnt from a video, or from one person in it; True where there was anything.
+
+    The caller holds the folder of all banks (`locked`). Raises `MemoryBankError`.
+    """
+    bank = load_bank(path)
+    if not bank.forget(video_id, person):
+        return False
+    save_bank(bank, path)
+    return True
+
+
 def document_of(bank: MemoryBank) -> MemoryBankDocument:
     """The document that a bank is written as."""
     return MemoryBankDocument(

@@ -15,7 +15,7 @@ from .core.memory_nodes import Update
 from .core.types import ChosenImage, Vector
 from .errors import MemoryBankError
 from .memory import MemoryBank
-from .memory_files import FILE_NAME, bank_files, load_bank, locked, save_bank
+from .memory_files import FILE_NAME, bank_files, forget_in, load_bank, locked, save_bank
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +123,7 @@ def forget(folder: Path, video_id: str, person: int | None = None) -> list[str]:
     with locked(folder):
         for path in bank_files(folder):
             try:
-                bank = load_bank(path)
-                if bank.forget(video_id, person):
-                    save_bank(bank, path)
+                if forget_in(path, video_id, person):
                     changed.append(path.parent.name)
             except MemoryBankError as error:
                 problem = problem or error

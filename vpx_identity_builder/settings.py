@@ -15,7 +15,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, get_type_hints
 
-from vpx_identity_builder.core.config import FACE_ID_MODELS, GROUPS, Config, FaceIdModel, NoveltyScale, setting_fields
+from vpx_identity_builder.core.config import (
+    FACE_ID_MODELS,
+    GROUPS,
+    Config,
+    FaceIdModel,
+    NoveltyScale,
+    setting,
+    setting_fields,
+)
 from vpx_identity_builder.settings_sources import Found, collect, from_given
 from vpx_identity_builder.settings_validation import SettingSpec, check
 
@@ -26,10 +34,6 @@ PITCH_SIGNS = ("auto", "as_given", "reversed")
 
 def _meta(why: str, choices: tuple[str, ...] = ()) -> dict[str, Any]:
     return {"unit": "", "why": why, "choices": choices}
-
-
-def _override(low: float, high: float, unit: str, why: str) -> Any:
-    return field(default=None, metadata={"low": low, "high": high, "unit": unit, "why": why})
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -46,48 +50,30 @@ class OutputSettings:
     )
     video_id: str | None = field(default=None, metadata=_meta("name of the video's folder; unset: the file's name"))
     image_format: ImageFormat = field(default="jpeg", metadata=_meta("file format of the images", ("jpeg", "png")))
-    jpeg_quality: int = field(
-        default=95, metadata={"low": 95, "high": 100, "unit": "JPEG quality", "why": "references must not be blocky"}
-    )
-    checkpoint_s: float = field(
-        default=20.0,
-        metadata={
-            "low": 0,
-            "high": 3600,
-            "unit": "seconds of video",
-            "why": "what was seen so far is published this often, so that a killed process leaves a set; 0: never",
-        },
+    jpeg_quality: int = setting(95, 95, 100, "JPEG quality", "references must not be blocky")
+    checkpoint_s: float = setting(
+        20.0,
+        0,
+        3600,
+        "seconds of video",
+        "what was seen so far is published this often, so that a killed process leaves a set; 0: never",
     )
     run_log: bool = field(
         default=True,
         metadata=_meta("log what the run sees in {output_dir}/{video_id}/run.sqlite, for `recover` and `rebuild`"),
     )
-    run_log_crops_mb: float = field(
-        default=24.0,
-        metadata={
-            "low": 0,
-            "high": 100_000,
-            "unit": "MB",
-            "why": "beyond this the log drops crops that were considered and replaced, the oldest first",
-        },
+    run_log_crops_mb: float = setting(
+        24.0, 0, 100_000, "MB", "beyond this the log drops crops that were considered and replaced, the oldest first"
     )
-    keep_log_days: float | None = field(
-        default=30.0,
-        metadata={
-            "low": 0,
-            "high": 36500,
-            "unit": "days",
-            "why": "from then on `identity-builder erase --expired` removes the run log; unset: never",
-        },
+    keep_log_days: float | None = setting(
+        30.0, 0, 36500, "days", "from then on `identity-builder erase --expired` removes the run log; unset: never"
     )
-    keep_days: float | None = field(
-        default=None,
-        metadata={
-            "low": 0,
-            "high": 36500,
-            "unit": "days",
-            "why": "from then on `identity-builder erase --expired` removes everything of the video; unset: never",
-        },
+    keep_days: float | None = setting(
+        None,
+        0,
+        36500,
+        "days",
+        "from then on `identity-builder erase --expired` removes everything of the video; unset: never",
     )
     face_id_model: str = field(
         default="auto",
@@ -142,22 +128,17 @@ class HighlightSettings:
     windows: Path | None = field(
         default=None, metadata=_meta("file of highlight windows of the one video: windows.json of highlight_vector")
     )
-    window_fps: float = field(
-        default=30.0,
-        metadata={
-            "low": 0.1,
-            "high": 1000,
-            "unit": "frames per second",
-            "why": "how densely windows are looked at where the host can, if above the usual rate",
-        },
+    window_fps: float = setting(
+        30.0,
+        0.1,
+        1000,
+        "frames per second",
+        "how densely windows are looked at where the host can, if above the usual rate",
     )
     highlight_inputs: str = field(
         default="", metadata=_meta("modules whose signal `trigger` marks a highlight; names with commas between")
     )
-    highlight_hold_ms: float = field(
-        default=1000.0,
-        metadata={"low": 0, "high": 60_000, "unit": "ms", "why": "how long a highlight lasts after its trigger"},
-    )
+    highlight_hold_ms: float = setting(1000.0, 0, 60_000, "ms", "how long a highlight lasts after its trigger")
 
     @property
     def trigger_modules(self) -> tuple[str, ...]:
@@ -169,11 +150,11 @@ class HighlightSettings:
 class ModelOverrides:
     """Thresholds that otherwise belong to a model's own row; None = the row's value."""
 
-    tau_id: float | None = _override(-1, 1, "cosine", "a frame is this person (§6)")
-    tau_merge: float | None = _override(-1, 1, "cosine", "two tracklets are one person")
-    tau_split: float | None = _override(-1, 1, "cosine", "below this a trusted frame contradicts its tracklet")
-    novelty_threshold: float | None = _override(0.001, 2, "cosine distance", "from here on an image is new (§7)")
-    novelty_plateau: float | None = _override(0, 2, "cosine distance", "below this nothing new comes (§9)")
+    tau_id: float | None = setting(None, -1, 1, "cosine", "a frame is this person (§6)")
+    tau_merge: float | None = setting(None, -1, 1, "cosine", "two tracklets are one person")
+    tau_split: float | None = setting(None, -1, 1, "cosine", "below this a trusted frame contradicts its tracklet")
+    novelty_threshold: float | None = setting(None, 0.001, 2, "cosine distance", "from here on an image is new (§7)")
+    novelty_plateau: float | None = setting(None, 0, 2, "cosine distance", "below this nothing new comes (§9)")
 
     def face_id(self, row: FaceIdModel) -> FaceIdModel:
         """`row` with the overridden thresholds; its origin says so."""

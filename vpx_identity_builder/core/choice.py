@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 
 import numpy as np
 
@@ -31,6 +32,12 @@ class Choice:
         self.scale = face
         self.chosen: list[int] = []
         self._held: Array = represented(self.worths, [])
+
+    def copy(self) -> Choice:
+        """The same candidates and images chosen so far, to go on with apart."""
+        other = copy(self)
+        other.chosen = list(self.chosen)
+        return other
 
     def add(self, index: int) -> None:
         """Take one."""

@@ -201,12 +201,10 @@ def choose(
     Anchors first, then the best of every bucket, then challenge, then second images of buckets: an extreme pose inside
     the bins serves coverage and challenge, and what only one of them needs goes there.
     """
-    rehearsal = Choice(items, face, body)
-    where = places(rehearsal.items, cfg)
-    choose_anchors(rehearsal, where, cfg)
-    wanted = [index for _, index in choose_challenge(rehearsal, where, cfg)]
     choice = Choice(items, face, body)
+    where = places(choice.items, cfg)
     anchors = choose_anchors(choice, where, cfg)
+    wanted = [index for _, index in choose_challenge(choice.copy(), where, cfg)]
     firsts = choose_firsts(choice, where, anchors, wanted)
     challenge = choose_challenge(choice, where, cfg)
     seconds = choose_seconds(choice, where, firsts, cfg)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vpx_identity_builder.core.types import Vector
 from vpx_identity_builder.erasure.traces import files_under
-from vpx_identity_builder.memory_files import FILE_NAME, load_bank, locked, save_bank
+from vpx_identity_builder.memory_files import FILE_NAME, forget_in, load_bank, locked
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,4 @@ def known(path: Path, video_id: str, person: int | None) -> BankKnows:
 def forget(path: Path, video_id: str, person: int | None) -> None:
     """Take out of a bank what it learnt there; an empty bank goes. Raises `MemoryBankError`."""
     with locked(path.parent.parent):
-        bank = load_bank(path)
-        bank.forget(video_id, person)
-        save_bank(bank, path)
+        forget_in(path, video_id, person)
