@@ -1,8 +1,8 @@
 """Faces of the test material, translated once and kept in `benchmarks/.cache`, for the other benchmarks.
 
-Videos run through face.detect, face.expression and vision.embed at 10 frames per second, photos through face.detect
-alone. The cache belongs to the code that filled it: changed analyzers or translation fill it anew, unless
-`IDENTITY_BENCH_KEEP_CACHE=1` says otherwise. Run by itself to fill it:
+Videos run as `identity-builder build` runs them: its runner, its modules with the optional ones, its 10 frames per
+second; photos run through face.detect alone. The cache belongs to the code that filled it: changed analyzers or
+translation fill it anew, unless `IDENTITY_BENCH_KEEP_CACHE=1` says otherwise. Run by itself to fill it:
 
     python benchmarks/real_faces.py [NAME ...]
 """
@@ -18,26 +18,26 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import cv2
+import vpx.body_pose
 import vpx.face_detect
 import vpx.face_expression
-from visualbase import FileSource, Frame, sample
+import vpx.runner
+from visualbase import Frame
 from vpx.face_detect import FaceDetectionAnalyzer
-from vpx.face_expression import ExpressionAnalyzer
-from vpx.sdk import Observation
+from vpx.runner import LiteRunner
+from vpx.sdk import Module, Observation
 
 import vpx_identity_builder
 import vpx_vision_embed
 from vpx_identity_builder.core.config import UNCALIBRATED_NOVELTY, NoveltyScale
 from vpx_identity_builder.core.types import FaceSample
+from vpx_identity_builder.module import IdentityBuilder
 from vpx_identity_builder.observations import to_samples
-from vpx_vision_embed import VisionEmbedAnalyzer
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("IDENTITY_TEST_DATA", ROOT.parent / "shared" / "data"))
 CACHE = ROOT / "benchmarks" / ".cache"
 FPS = 10
-SECONDS = {"franck": 100.0}
-"""Only so much of a long video."""
 VIDEOS = (
     "two_riders_120s.mp4",
     "franck.mp4",
@@ -108,10 +108,11 @@ def photos(folder: str) -> list[Photo]:
 def _code() -> str:
     """Fingerprint of everything between pixels and samples."""
     builder = Path(vpx_identity_builder.__file__).parent
-    folders = [Path(package.__file__).parent for package in (vpx.face_detect, vpx.face_expression, vpx_vision_embed)]
+    packages = (vpx.body_pose, vpx.face_detect, vpx.face_expression, vpx.runner, vpx_vision_embed)
+    folders = [Path(package.__file__).parent for package in packages]
     files = [file for folder in folders for file in folder.rglob("*.py")]
     files += [*builder.glob("observations*.py"), builder / "pixels.py", builder / "core" / "types.py"]
-    digest = hashlib.sha256(f"{FPS} {sorted(SECONDS.items())}".encode())
+    digest = hashlib.sha256(str(FPS).encode())
     for file in sorted(files):
         digest.update(file.read_bytes())
     return digest.hexdigest()
@@ -143,30 +144,38 @@ def _completed(value):
     return value
 
 
+class Listener(Module):
+    """Keeps what the identity builder would be given, frame by frame."""
+
+    name = "listener"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.builder = IdentityBuilder()
+        self.shots: list[Shot] = []
+        self.size_px = (0, 0)
+        self.face_novelty = self.body_novelty = UNCALIBRATED_NOVELTY
+
+    @property
+    def depends(self) -> list[str]:
+        return self.builder.depends
+
+    @property
+    def optional_depends(self) -> list[str]:
+        return self.builder.optional_depends
+
+    def process(self, frame: Frame, deps: dict[str, Observation] | None = None) -> None:
+        said = to_samples(frame, deps or {}, frame_idx=frame.frame_id, t_ns=frame.t_src_ns)
+        self.face_novelty = said.vision_face.scale or self.face_novelty
+        self.body_novelty = said.vision_body.scale or self.body_novelty
+        self.size_px = (frame.data.shape[1], frame.data.shape[0])
+        self.shots.append(Shot(frame.t_src_ns, said.samples))
+
+
 def _video(path: Path) -> Footage:
-    shots: list[Shot] = []
-    size = (0, 0)
-    face_scale = body_scale = UNCALIBRATED_NOVELTY
-    limit_ns = SECONDS.get(path.stem, float("inf")) * 1e9
-    with (
-        FaceDetectionAnalyzer() as detect,
-        ExpressionAnalyzer() as expression,
-        VisionEmbedAnalyzer() as embed,
-        FileSource(path) as source,
-    ):
-        for frame in sample(source, FPS):
-            if frame.t_src_ns > limit_ns:
-                break
-            deps: dict[str, Observation] = {}
-            for module in (detect, expression, embed):
-                found = module.process(frame, deps)
-                if found is not None:
-                    deps[module.name] = found
-            said = to_samples(frame, deps, frame_idx=frame.frame_id, t_ns=frame.t_src_ns)
-            face_scale, body_scale = said.vision_face.scale or face_scale, said.vision_body.scale or body_scale
-            size = (frame.data.shape[1], frame.data.shape[0])
-            shots.append(Shot(frame.t_src_ns, said.samples))
-    return Footage(path.stem, size, tuple(shots), face_scale, body_scale)
+    heard = Listener()
+    LiteRunner([heard], include_optional=True).run(path, fps=FPS)
+    return Footage(path.stem, heard.size_px, tuple(heard.shots), heard.face_novelty, heard.body_novelty)
 
 
 def _photos(folder: str) -> list[Photo]:

@@ -4,11 +4,14 @@ For each video and published person: buckets reached of those reachable, the mea
 the set against the best in the video, the anchors' mean quality against the best possible, redundancy (mean of each
 image's highest cosine to another image of the set) against a baseline of the same size (sort by quality, two per
 bucket, 2 s apart, nearer where the video is too short for so many), and the share of the objective's upper bound.
-Run: `python benchmarks/selection.py [NAME ...]`; exit 1 where a target is missed.
+Run: `python benchmarks/selection.py [NAME ...] [--builds OUT]`; exit 1 where a target is missed. With `--builds`, the
+share in `meta.json` of what `identity-builder build VIDEO --no-stop -o OUT` made must be the same.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +27,14 @@ from vpx_identity_builder.core.selection import choose_anchors
 from vpx_identity_builder.core.types import PersonSet
 
 RECALL, QUALITY, SHARE = 0.98, 0.98, 0.9
+SAME_SHARE = 0.001
 GAPS_S = (2.0, 1.0, 0.5, 0.25, 0.0)
 """The baseline's distances in time, the first that gives as many images as ours holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The figures of one person; `size` images compared, the baseline's `gap_s` apart."""
+    """The figures of one person; `size` images compared, the baseline's `gap_s` apart; `built_share` is a build's."""
 
     name: str
     reached: int
@@ -42,6 +46,7 @@ class Row:
     size: int
     gap_s: float
     share: float
+    built_share: float
 
     def missed(self) -> list[str]:
         """Names of the targets that are missed."""
@@ -51,6 +56,7 @@ class Row:
             "anchors": self.anchors >= QUALITY,
             "redundancy": self.ours < self.baselines,
             "share": self.share >= SHARE,
+            "build": abs(self.built_share - self.share) <= SAME_SHARE,
         }
         return [name for name, ok in checks.items() if not ok]
 
@@ -80,7 +86,15 @@ def ratio_of_anchors(person: PersonSet, held: Held, clip: real_faces.Footage) ->
     return sum(ours[:count]) / sum(best[:count])
 
 
-def row(person: PersonSet, held: Held, clip: real_faces.Footage) -> Row:
+def built_share(builds: Path | None, clip: str, person: PersonSet) -> float:
+    """The share in the person's `meta.json`, 0 where there is none; without builds the benchmark's own."""
+    if builds is None:
+        return person.objective.share
+    meta = builds / clip / "identity_builder" / f"person_{person.person_id}" / "meta.json"
+    return float(json.loads(meta.read_text())["details"]["objective"]["share"]) if meta.is_file() else 0.0
+
+
+def row(person: PersonSet, held: Held, clip: real_faces.Footage, builds: Path | None) -> Row:
     reached, quality = ratio_of_qualities(person, held)
     size = len(person.images)
     for gap_s in GAPS_S:
@@ -99,26 +113,30 @@ def row(person: PersonSet, held: Held, clip: real_faces.Footage) -> Row:
         len(simple),
         gap_s,
         person.objective.share,
+        built_share(builds, clip.name, person),
     )
 
 
-def rows_of(clip: real_faces.Footage) -> list[Row]:
+def rows_of(clip: real_faces.Footage, builds: Path | None) -> list[Row]:
     run = streamed(clip)
     every = everything_held(clip, run) if run.result.persons else []
-    return [row(person, held, clip) for person, held in zip(run.result.persons, every, strict=True)]
+    return [row(person, held, clip, builds) for person, held in zip(run.result.persons, every, strict=True)]
 
 
 def main() -> int:
     if not real_faces.available():
         return 0
-    names = sys.argv[1:] or [Path(video).stem for video in real_faces.VIDEOS]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("names", nargs="*", default=[Path(video).stem for video in real_faces.VIDEOS])
+    parser.add_argument("--builds", type=Path)
+    asked = parser.parse_args()
     print(
         f"targets: recall >= {RECALL}, quality and anchors >= {QUALITY} of the best possible, redundancy < baseline's"
     )
     print(f"{'video, person':20} buckets  recall quality anchors  redundancy  baseline  share  (images, gap)")
     failed = False
-    for name in names:
-        for one in rows_of(real_faces.footage(name)):
+    for name in asked.names:
+        for one in rows_of(real_faces.footage(name), asked.builds):
             missed = one.missed()
             failed |= bool(missed)
             recall = one.reached / max(1, one.reachable)

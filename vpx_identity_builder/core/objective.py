@@ -25,8 +25,8 @@ from .types import Achieved, FaceSample, Vector
 
 Array = NDArray[np.float64]
 
-SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.5)
-"""Shares of a choice's values that the bound is tried with: any number gives a right bound, some a near one."""
+BOUND_STEPS, PATIENCE = 400, 10
+"""Steps towards the least bound, and how many in a row may bring nothing before they are halved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,9 @@ def gains(worths: Array, held: Array) -> Array:
     return more
 
 
-def heaviest(weights: Array, groups: Sequence[Group]) -> float:
-    """Largest sum of weights of images that fit the caps, each image in one group: exact (a transversal matroid)."""
-    placed: dict[int, list[int]] = {number: [] for number in range(len(groups))}
+def heaviest(weights: Array, groups: Sequence[Group]) -> list[int]:
+    """Images of the largest sum of weights that fit the caps, each in one group: exact (a transversal matroid)."""
+    placed: list[list[int]] = [[] for _ in groups]
     groups_of: dict[int, list[int]] = {}
     for number, group in enumerate(groups):
         for member in group.members:
@@ -101,11 +101,8 @@ def heaviest(weights: Array, groups: Sequence[Group]) -> float:
                     return True
         return False
 
-    total = 0.0
-    for item in sorted(groups_of, key=lambda i: (-weights[i], i)):
-        if weights[item] > 0 and place(item, set()):
-            total += float(weights[item])
-    return total
+    heavy_first = sorted(groups_of, key=lambda item: (-weights[item], item))
+    return [item for item in heavy_first if weights[item] > 0 and place(item, set())]
 
 
 def greedy(worths: Array, groups: Sequence[Group]) -> list[int]:
@@ -132,14 +129,29 @@ def upper_bound(worths: Array, groups: Sequence[Group]) -> float:
     """No choice T within the caps is worth more.
 
     For any held values h >= 0, F(T) <= sum h + the sum over T of what each image adds to h <= sum h + the heaviest such
-    sum that fits the caps. The least of these, with h from the steps of the greedy choice, and from shares of its end
-    and of everything chosen at once.
+    sum that fits the caps. The least of these over all h is what the linear relaxation of the choice is worth
+    (Lagrangian duality). It is approached from the end of the greedy choice: h rises where several images of the
+    heaviest choice add to a candidate, and falls where none does (subgradient steps of Polyak's length).
     """
-    steps = greedy(worths, groups)
-    everything = sorted({member for group in groups for member in group.members})
-    helds = [represented(worths, steps[:count]) for count in range(len(steps))]
-    helds += [share * represented(worths, chosen) for chosen in (steps, everything) for share in SHARES]
-    return min(float(held.sum()) + heaviest(gains(worths, held), groups) for held in helds)
+    held = nearest = represented(worths, greedy(worths, groups))
+    reached, least = float(held.sum()), float("inf")
+    pace, misses = 1.0, 0
+    for _ in range(BOUND_STEPS):
+        more = gains(worths, held)
+        heavy = heaviest(more, groups)
+        bound = float(held.sum() + more[heavy].sum())
+        misses = 0 if bound < least else misses + 1
+        if bound < least:
+            least, nearest = bound, held
+        elif misses == PATIENCE:
+            pace, misses, held = pace / 2, 0, nearest
+            continue
+        surplus = (worths[:, heavy] > held[:, None]).sum(axis=1) - 1.0
+        length = float((surplus**2).sum())
+        if length == 0.0 or bound <= reached:
+            break
+        held = np.maximum(0.0, held + pace * (bound - reached) / length * surplus)
+    return least
 
 
 def achieved(worths: Array, chosen: Sequence[int], groups: Sequence[Group]) -> Achieved:
