@@ -9,6 +9,7 @@ REASONS = {
     "anchor_candidate": "kept as a possible anchor: the best frontal face of its moment",
     "challenge_candidate": "kept as a possible challenge image: the most extreme of its moment",
     "extra_bin_candidate": "kept: the best of a bin that a plugin added",
+    "spare_look": "kept in reserve: all that its bucket holds looks like an image kept elsewhere, this one does not",
     "not_novel": "not kept: it looks like an image of its bucket that is as good or better",
     "worse_than_kept": "not kept: its bucket is full of images as good or better",
     "outside_buckets": "not kept: turned further than the bins go, or too poor for its bucket",

@@ -12,7 +12,7 @@ from dataclasses import replace
 from .buckets import bucket_key, fills_bucket, pitch_bin
 from .cast import Cast, Rider
 from .pair import PairSlots
-from .pool import Pool, Scored, TimeSlots
+from .pool import Pool, Scored, TimeSlots, best_of
 from .types import Candidate, PairCandidate
 
 SWAPPED = {"pitch_up": "pitch_down", "pitch_down": "pitch_up"}
@@ -61,7 +61,12 @@ def _pool(pool: Pool, sources: Collection[str]) -> Pool:
             held = conditions.get(target, TimeSlots(slots.capacity, slots.slot_ns))
             conditions[target] = held.merged(_one(Scored(entry.score, turned), slots))
     extras = {name: Scored(held.score, _candidate(held.candidate, sources)) for name, held in pool.extras.items()}
-    return replace(pool, buckets=buckets, anchors=_slots(pool.anchors, sources), conditions=conditions, extras=extras)
+    spares: dict[str, Scored] = {}
+    for spare in pool.spares.values():
+        turned = _candidate(spare.candidate, sources)
+        spares = best_of(spares, {bucket_key(turned.buckets): Scored(spare.score, turned)})
+    anchors = _slots(pool.anchors, sources)
+    return replace(pool, buckets=buckets, anchors=anchors, conditions=conditions, extras=extras, spares=spares)
 
 
 def _one(entry: Scored, like: TimeSlots) -> TimeSlots:

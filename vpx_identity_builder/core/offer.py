@@ -105,7 +105,7 @@ def consider(
         {name: score + quality for name, score in conditions.items()},
     )
     draft = Candidate(sample, buckets, crop, b"", novelty)
-    decision = pools.decide(rider.pool, draft, offer, scales.face.threshold)
+    decision = pools.decide(rider.pool, draft, offer, scales.face)
     if decision.keeps:
         return Outcome(rider, decision.code, draft, offer, decision)
     code = "unknown_pose" if UNKNOWN in (buckets.yaw, buckets.pitch) else decision.code

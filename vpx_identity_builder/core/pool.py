@@ -8,17 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from .buckets import bucket_key, fills_bucket
+from .config import NoveltyScale
 from .extra_bins import ExtraBin
 from .novelty import distance_to_nearest
 from .types import Candidate, FaceSample, Vector
+
+K = TypeVar("K")
 
 ANCHOR_SLOTS = 48
 CONDITION_SLOTS = 24
 FIRST_SLOT_NS = 250_000_000
 BETTER_BY = 0.01
 """A replacement must be visibly better, or near-equal frames would be encoded over and over."""
+QUALITY_FOR_LOOK = 0.03
+"""Quality that an image may give up to not repeat the look of another one, where only such are left."""
 MORE_EXTREME_BY = 0.05
 """The same for challenge conditions, whose score rises with every degree while a head turns."""
 
@@ -94,29 +100,32 @@ class Decision:
     conditions: tuple[str, ...] = ()
     extras: tuple[ExtraBin, ...] = ()
     lost_to_t_ns: int | None = None
+    spare: bool = False
 
     @property
     def keeps(self) -> bool:
         """True when the crop is kept."""
-        return self.bucket is not None or self.anchor or bool(self.conditions) or bool(self.extras)
+        return self.bucket is not None or self.spare or self.anchor or bool(self.conditions) or bool(self.extras)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pool:
-    """All candidates kept of one person."""
+    """All candidates kept of one person. `spares`: another look for buckets that hold only what others show as well."""
 
     bucket_capacity: int
     buckets: Mapping[str, tuple[Scored, ...]] = field(default_factory=dict)
     anchors: TimeSlots = field(default_factory=lambda: TimeSlots(ANCHOR_SLOTS))
     conditions: Mapping[str, TimeSlots] = field(default_factory=dict)
     extras: Mapping[ExtraBin, Scored] = field(default_factory=dict)
+    spares: Mapping[str, Scored] = field(default_factory=dict)
 
     def candidates(self) -> list[Candidate]:
         """Every candidate once, in order of time."""
         held = {entry.candidate.key: entry.candidate for entries in self.buckets.values() for entry in entries}
         for slots in (self.anchors, *self.conditions.values()):
             held |= {entry.candidate.key: entry.candidate for entry in slots.entries.values()}
-        held |= {entry.candidate.key: entry.candidate for entry in self.extras.values()}
+        for single in (*self.extras.values(), *self.spares.values()):
+            held[single.candidate.key] = single.candidate
         return [held[key] for key in sorted(held)]
 
     def saved_vectors(self) -> tuple[list[Vector], list[Vector]]:
@@ -138,12 +147,13 @@ class Offer:
     condition_scores: Mapping[str, float]
 
 
-def decide(pool: Pool, candidate: Candidate, offer: Offer, novelty_threshold: float) -> Decision:
+def decide(pool: Pool, candidate: Candidate, offer: Offer, scale: NoveltyScale) -> Decision:
     """What the pool would do with a candidate; the crop need not be encoded yet."""
     sample = candidate.sample
-    code, bucket, replaces, lost_to = "outside_buckets", None, None, None
+    code, bucket, replaces, lost_to, spare = "outside_buckets", None, None, None, False
     if offer.loose and fills_bucket(candidate.buckets):
-        code, bucket, replaces, lost_to = _decide_bucket(pool, candidate, offer.quality, novelty_threshold)
+        code, bucket, replaces, lost_to = _decide_bucket(pool, candidate, offer.quality, scale.threshold)
+        spare = bucket is None and _is_spare(pool, candidate, offer.quality, scale.plateau / 2)
     anchor = offer.anchor_score is not None and pool.anchors.wants(sample, offer.anchor_score)
     empty = TimeSlots(CONDITION_SLOTS)
     conditions = tuple(
@@ -158,7 +168,20 @@ def decide(pool: Pool, candidate: Candidate, offer: Offer, novelty_threshold: fl
     extras = _wanted_extras(pool, candidate, offer)
     if extras and bucket is None and not anchor and not conditions:
         code = "extra_bin_candidate"
-    return Decision(code, bucket, replaces, anchor, conditions, extras, lost_to)
+    elif spare and not anchor and not conditions:
+        code = "spare_look"
+    return Decision(code, bucket, replaces, anchor, conditions, extras, lost_to, spare)
+
+
+def _is_spare(pool: Pool, candidate: Candidate, quality: float, other_look: float) -> bool:
+    """True for the best that repeats no look, and is nearly as good, where all that its bucket holds repeats one."""
+    key = bucket_key(candidate.buckets)
+    held, rival = pool.buckets[key], pool.spares.get(key)
+    repeating = all(entry.candidate.novelty < other_look for entry in held)
+    if not repeating or candidate.novelty < other_look:
+        return False
+    good = quality >= max(entry.score for entry in held) - QUALITY_FOR_LOOK
+    return good and (rival is None or rival.gives_way(quality, candidate.sample.in_highlight))
 
 
 def _wanted_extras(pool: Pool, candidate: Candidate, offer: Offer) -> tuple[ExtraBin, ...]:
@@ -211,7 +234,10 @@ def place(pool: Pool, candidate: Candidate, offer: Offer, decision: Decision) ->
         slots = conditions.get(name, TimeSlots(CONDITION_SLOTS))
         conditions[name] = slots.with_entry(Scored(offer.condition_scores[name], candidate))
     extras = {**pool.extras, **{extra: Scored(offer.quality, candidate) for extra in decision.extras}}
-    return replace(pool, buckets=buckets, anchors=anchors, conditions=conditions, extras=extras)
+    spares = dict(pool.spares)
+    if decision.spare:
+        spares[bucket_key(candidate.buckets)] = Scored(offer.quality, candidate)
+    return replace(pool, buckets=buckets, anchors=anchors, conditions=conditions, extras=extras, spares=spares)
 
 
 def merged(a: Pool, b: Pool) -> Pool:
@@ -223,8 +249,15 @@ def merged(a: Pool, b: Pool) -> Pool:
     conditions = dict(a.conditions)
     for name, slots in b.conditions.items():
         conditions[name] = conditions[name].merged(slots) if name in conditions else slots
-    extras = dict(a.extras)
-    for extra, entry in b.extras.items():
-        if extra not in extras or entry.rank > extras[extra].rank:
-            extras[extra] = entry
-    return replace(a, buckets=buckets, anchors=a.anchors.merged(b.anchors), conditions=conditions, extras=extras)
+    extras, spares = best_of(a.extras, b.extras), best_of(a.spares, b.spares)
+    anchors = a.anchors.merged(b.anchors)
+    return replace(a, buckets=buckets, anchors=anchors, conditions=conditions, extras=extras, spares=spares)
+
+
+def best_of(one: Mapping[K, Scored], other: Mapping[K, Scored]) -> dict[K, Scored]:
+    """For every key the best of the entries under it."""
+    best = dict(one)
+    for key, entry in other.items():
+        if key not in best or entry.rank > best[key].rank:
+            best[key] = entry
+    return best

@@ -21,13 +21,11 @@ from .extra_bins import bins_missing
 from .extremes import NOTHING_SEEN, Extremes
 from .notes import set_notes
 from .objective import achieved
-from .pool import preference
+from .pool import QUALITY_FOR_LOOK, preference
 from .types import Achieved, ChosenImage, SetName
 
 NEAR_TIE = 0.01
 """Qualities that differ by no more are as good as equal: the pool does not tell them apart either."""
-QUALITY_FOR_LOOK = 0.03
-"""Quality that an image may give up to not repeat the look of one chosen before, where only such are left."""
 EXTREME_TIE = 0.05
 """The same as `NEAR_TIE` for challenge scores: 2 degrees or 3 grey levels."""
 

@@ -33,7 +33,7 @@ def shown(second: int, label: str | None, quality_px: float = 120.0, yaw: float 
 
 def offered(pool: Pool, item: Candidate, quality: float, *, loose: bool = True) -> tuple[Pool, str]:
     offer = Offer(quality, loose, None, {})
-    decision = decide(pool, item, offer, SCALE.threshold)
+    decision = decide(pool, item, offer, SCALE)
     return (place(pool, item, offer, decision) if decision.keeps else pool), decision.code
 
 

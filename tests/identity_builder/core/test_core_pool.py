@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vpx_identity_builder.core.buckets import bucket_key, classify
-from vpx_identity_builder.core.config import SelectionConfig
+from vpx_identity_builder.core.config import NoveltyScale, SelectionConfig
 from vpx_identity_builder.core.pool import (
     ANCHOR_SLOTS,
     BETTER_BY,
@@ -25,7 +25,8 @@ from vpx_identity_builder.core.types import Candidate
 from .strategies import SECOND, candidate, sample, unit_rows
 
 CAPACITY = 4
-THRESHOLD = 0.2
+SCALE = NoveltyScale(0.2, 0.08)
+THRESHOLD = SCALE.threshold
 VISION = unit_rows(11, 400, 24)
 
 
@@ -39,7 +40,7 @@ def offer(quality: float, anchor: float | None = None, **conditions: float) -> O
 
 
 def give(pool: Pool, item: Candidate, claim: Offer) -> tuple[Pool, Decision]:
-    decision = decide(pool, item, claim, THRESHOLD)
+    decision = decide(pool, item, claim, SCALE)
     return (place(pool, item, claim, decision) if decision.keeps else pool), decision
 
 
@@ -58,6 +59,20 @@ def test_the_rules_of_the_document() -> None:
         pool, _ = give(pool, draft(2 + k, vision=k), offer(0.1))
     pool, decision = give(pool, draft(99, vision=50), offer(0.05))
     assert decision.code == "worse_than_kept"
+
+
+def test_a_bucket_that_repeats_a_look_keeps_the_best_that_does_not_in_reserve() -> None:
+    other_look, same_look = SCALE.plateau / 2, SCALE.plateau / 4
+    pool, _ = give(Pool(CAPACITY), draft(0, novelty=same_look), offer(0.8))
+    offered = [(same_look, 0.8), (other_look, 0.76), (other_look, 0.78), (other_look, 0.78), (other_look, 0.8)]
+    codes = []
+    for t_ns, (novelty, quality) in enumerate(offered, 1):
+        pool, decision = give(pool, draft(t_ns, 1, novelty), offer(quality))
+        codes.append(decision.code)
+    assert codes == ["not_novel", "not_novel", "spare_look", "not_novel", "spare_look"]
+    assert [c.sample.t_ns for c in pool.candidates()] == [0, 5]
+    fresh, _ = give(Pool(CAPACITY), draft(0, novelty=other_look), offer(0.8))
+    assert give(fresh, draft(1, 1, other_look), offer(0.8))[1].code == "not_novel"
 
 
 def test_a_face_outside_the_bins_fills_no_bucket() -> None:
@@ -112,7 +127,7 @@ def test_a_pool_does_not_grow_with_the_video() -> None:
         pool, _ = give(pool, item, offer((index * 37 % 100) / 100, (index * 53 % 100) / 100, dark=index % 7 / 7))
         if index in (999, 2999):
             sizes.append(len(pool.candidates()))
-    limit = len(pool.buckets) * CAPACITY + ANCHOR_SLOTS + CONDITION_SLOTS
+    limit = len(pool.buckets) * (CAPACITY + 1) + ANCHOR_SLOTS + CONDITION_SLOTS
     assert max(sizes) <= limit
     assert sizes[1] <= 1.3 * sizes[0]
 
@@ -159,6 +174,14 @@ def test_a_long_video_is_represented_from_its_first_to_its_last_minute() -> None
     times = sorted(entry.candidate.sample.t_ns / SECOND / 60 for entry in slots.entries.values())
     assert times[0] < 6
     assert times[-1] > 50
+
+
+def test_merged_pools_keep_the_best_spare_of_every_bucket() -> None:
+    pools = []
+    for start, quality in ((0, 0.79), (10, 0.8)):
+        pool, _ = give(Pool(CAPACITY), draft(start, novelty=0.0), offer(0.8))
+        pools.append(give(pool, draft(start + 1, 1, SCALE.plateau / 2), offer(quality))[0])
+    assert [entry.candidate.sample.t_ns for entry in merged(*pools).spares.values()] == [11]
 
 
 def test_merged_pools_keep_the_best_of_every_bucket() -> None:
