@@ -3,8 +3,8 @@
 Greedy for the objective of `objective.py` under the rules of the document. Anchors are the best by quality, coverage
 has the best of every bucket first, challenge the most extreme of every condition: among near-ties of these what adds
 most to the objective, and nothing that looks like an image chosen before where there is a choice. The second images of
-buckets are what adds most, as long as it is new. Nothing is padded: where the video does not hold enough, fewer images
-are published and a note says why.
+buckets are what adds most, as long as it looks different. Nothing is padded: where the video does not hold enough,
+fewer images are published and a note says why.
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ def choose_firsts(choice: Choice, where: Places, anchors: Collection[int], wante
 
 
 def choose_seconds(choice: Choice, where: Places, firsts: Collection[int], cfg: Config) -> list[int]:
-    """Further images of buckets, at most `bucket_images` in each: what adds most, as long as it is new (§4, §7).
+    """Further images of buckets, at most `bucket_images` in each: what adds most, the novelty plateau apart from all
+    that is chosen, as anchors and challenge images are (nearer than that nothing new comes, §9).
 
     A covered face is no second image: what is new about it is what covers it.
     """
@@ -107,7 +108,7 @@ def choose_seconds(choice: Choice, where: Places, firsts: Collection[int], cfg: 
             for key, members in where.buckets.items()
             if room[key] > 0
             for index in choice.free(members)
-            if choice.novelty(index) >= choice.scale.threshold and not _shown_clearer(choice, index)
+            if choice.novelty(index) >= choice.scale.plateau and not _shown_clearer(choice, index)
         ]
         if not able:
             return seconds
