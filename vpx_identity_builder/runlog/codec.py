@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
-from functools import cache
+from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 T = TypeVar("T")
+Reader = Callable[[Any, str], Any]
+"""JSON value and the name of its field → value. Raises `MalformedError`."""
 LARGEST_ARRAY = 1 << 22
 """Numbers in one array; more is damage."""
 
@@ -66,85 +68,116 @@ def restored(kind: type[T], raw: Any, **known: Any) -> T:
     if not isinstance(raw, dict):
         raise MalformedError(f"{kind.__name__} is no object")
     values = dict(known)
-    for name, (hint, required) in _fields(cast(Any, kind)).items():
+    for name, exact, read, required in _fields(cast(Any, kind)):
         if name in known:
             continue
         if name in raw:
-            values[name] = _value(hint, raw[name], name)
+            value = raw[name]
+            values[name] = value if type(value) in exact else read(value, name)
         elif required:
             raise MalformedError(f"{name} is missing")
     return kind(**values)
 
 
 @cache
-def _fields(kind: type[Any]) -> dict[str, tuple[Any, bool]]:
+def _fields(kind: type[Any]) -> tuple[tuple[str, frozenset[type[Any]], Reader, bool], ...]:
+    """Of every field its name, what may be taken as it is, how all else is read, and whether it must be there."""
     hints = get_type_hints(kind)
-    return {
-        item.name: (hints[item.name], item.default is MISSING and item.default_factory is MISSING)
+    return tuple(
+        (
+            item.name,
+            _exact(hints[item.name]),
+            _reader(hints[item.name]),
+            item.default is MISSING and item.default_factory is MISSING,
+        )
         for item in fields(kind)
         if item.init
-    }
+    )
 
 
 @cache
-def _form(hint: Any) -> tuple[Any, tuple[Any, ...]]:
-    """Origin and arguments of a type; asking `typing` for every value would take most of the reading."""
-    return get_origin(hint), get_args(hint)
-
-
-def _value(hint: Any, raw: Any, name: str) -> Any:
+def _exact(hint: Any) -> frozenset[type[Any]]:
+    """The types that JSON has for a hint without further reading; none where it must be read."""
     if hint is float:
-        return _checked(raw, isinstance(raw, int | float) and not isinstance(raw, bool), name)
-    origin, kinds = _form(hint)
+        return frozenset((float, int))
+    if hint in (int, str, bool, NoneType):
+        return frozenset((hint,))
+    if get_origin(hint) in (Union, UnionType):
+        return frozenset[type[Any]]().union(*(_exact(kind) for kind in get_args(hint)))
+    return frozenset()
+
+
+@cache
+def _reader(hint: Any) -> Reader:
+    """How a value of a type is read. Made once for each type: asking `typing` for every value would take longer."""
+    origin, kinds = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
-        return _one_of(kinds, raw, name)
+        return partial(_one_of, tuple((_exact(kind), _reader(kind)) for kind in kinds))
     if origin is Literal:
-        return _checked(raw, raw in kinds, name)
+        return partial(_member, dict(zip(kinds, kinds, strict=True)))
     if origin is tuple:
-        return _tuple(kinds, raw, name)
+        many = len(kinds) == 2 and kinds[1] is Ellipsis
+        items = tuple((_exact(kind), _reader(kind)) for kind in (kinds[:1] if many else kinds))
+        return partial(_many, *items[0]) if many else partial(_tuple, items)
     if origin is np.ndarray:
-        return _array(raw, name)
+        return _array
     if origin is not None and issubclass(origin, Mapping):
-        _checked(raw, isinstance(raw, dict), name)
-        return {key: _value(kinds[1], item, name) for key, item in raw.items()}
+        return partial(_mapping, _reader(kinds[1]))
     if is_dataclass(hint):
-        return restored(cast(type[Any], hint), raw)
-    return _scalar(hint, raw, name)
-
-
-def _scalar(hint: Any, raw: Any, name: str) -> Any:
+        return lambda raw, _: restored(cast(type[Any], hint), raw)
     if isinstance(hint, type) and issubclass(hint, Enum):
-        _checked(raw, raw in [member.value for member in hint], name)
-        return hint(raw)
+        return partial(_member, {member.value: member for member in hint})
     if hint is bytes:
-        try:
-            return _checked(raw, isinstance(raw, str), name).encode("latin-1")
-        except UnicodeEncodeError as error:
-            raise MalformedError(f"{name} holds what is no byte") from error
-    if hint is int:
-        return _checked(raw, isinstance(raw, int) and not isinstance(raw, bool), name)
-    if hint in (str, bool, NoneType):
-        return _checked(raw, isinstance(raw, hint), name)
-    raise TypeError(f"{name}: no reading of {hint}")
+        return _bytes
+    if not _exact(hint):
+        raise TypeError(f"no reading of {hint}")
+    return partial(_plain, _exact(hint))
 
 
-def _one_of(kinds: tuple[Any, ...], raw: Any, name: str) -> Any:
-    if raw is None and NoneType in kinds:
-        return None
-    for kind in kinds:
+def _plain(exact: frozenset[type[Any]], raw: Any, name: str) -> Any:
+    return _checked(raw, type(raw) in exact, name)
+
+
+def _one_of(kinds: tuple[tuple[frozenset[type[Any]], Reader], ...], raw: Any, name: str) -> Any:
+    for exact, read in kinds:
+        if type(raw) in exact:
+            return raw
+        if exact:
+            continue
         try:
-            return _value(kind, raw, name)
+            return read(raw, name)
         except MalformedError:
             continue
     raise MalformedError(f"{name} is none of what it may be")
 
 
-def _tuple(kinds: tuple[Any, ...], raw: Any, name: str) -> tuple[Any, ...]:
-    _checked(raw, isinstance(raw, list), name)
-    if len(kinds) == 2 and kinds[1] is Ellipsis:
-        return tuple(_value(kinds[0], item, name) for item in raw)
-    _checked(raw, len(raw) == len(kinds), name)
-    return tuple(_value(kind, item, name) for kind, item in zip(kinds, raw, strict=True))
+def _member(members: Mapping[Any, Any], raw: Any, name: str) -> Any:
+    return members[_checked(raw, type(raw) in (str, int) and raw in members, name)]
+
+
+def _tuple(items: tuple[tuple[frozenset[type[Any]], Reader], ...], raw: Any, name: str) -> tuple[Any, ...]:
+    _checked(raw, type(raw) is list and len(raw) == len(items), name)
+    return tuple(
+        item if type(item) in exact else read(item, name) for item, (exact, read) in zip(raw, items, strict=True)
+    )
+
+
+def _many(exact: frozenset[type[Any]], read: Reader, raw: Any, name: str) -> tuple[Any, ...]:
+    _checked(raw, type(raw) is list, name)
+    return tuple(item if type(item) in exact else read(item, name) for item in raw)
+
+
+def _mapping(read: Reader, raw: Any, name: str) -> dict[str, Any]:
+    _checked(raw, isinstance(raw, dict), name)
+    return {key: read(item, name) for key, item in raw.items()}
+
+
+def _bytes(raw: Any, name: str) -> bytes:
+    try:
+        text: str = _checked(raw, isinstance(raw, str), name)
+        return text.encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise MalformedError(f"{name} holds what is no byte") from error
 
 
 def _array(raw: Any, name: str) -> Array:
@@ -168,7 +201,7 @@ def array_from(data: bytes, shape: Any, name: str) -> Array:
     flat = np.frombuffer(data, "<f4").astype(np.float32)
     if shape is None:
         return flat
-    sizes = _tuple((int, ...), shape, name)
+    sizes = _many(_exact(int), _reader(int), shape, name)
     if min(sizes, default=0) < 0 or len(sizes) > 4 or int(np.prod(sizes, dtype=object)) != flat.size:
         raise MalformedError(f"{name} has another shape than it says")
     return flat.reshape(sizes)
