@@ -1,4 +1,7 @@
-"""The command line `identity-builder`: what can be typed. What it does is in `commands`."""
+"""The command line `identity-builder`: what can be typed. What it does is in `commands`.
+
+Each command imports what it needs itself, so that none waits for another's libraries.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,6 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from vpx_identity_builder.commands import build as build_command
-from vpx_identity_builder.commands import config as config_command
-from vpx_identity_builder.commands import erase as erase_command
-from vpx_identity_builder.commands import plugins as plugins_command
-from vpx_identity_builder.commands import query as query_command
-from vpx_identity_builder.commands import rebuild as rebuild_command
-from vpx_identity_builder.commands import recover as recover_command
-from vpx_identity_builder.commands import schema as schema_command
 from vpx_identity_builder.commands.edge import prepare_logging, reported
 from vpx_identity_builder.core.conditioning import DEFAULT_RATIO
 
@@ -61,6 +56,8 @@ def build(
     no_stop: Annotated[bool, typer.Option("--no-stop", help="Read the whole video, also when all is covered.")] = False,
 ) -> None:
     """Build the identity sets of each INPUT, one after the other."""
+    from vpx_identity_builder.commands import build as build_command
+
     with reported():
         sources = build_command.sources(inputs)
         request = build_command.request(output, fps, max_frames, assignments or [], no_stop, windows)
@@ -88,6 +85,8 @@ def query(
     as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON document.")] = False,
 ) -> None:
     """Print paths of reference images of a person for a generator, and on stderr what to avoid."""
+    from vpx_identity_builder.commands import query as query_command
+
     buckets = {"yaw": [yaw], "pitch": [pitch], "expression": [expression], "lighting": [lighting]}
     with reported():
         query_command.run(out, person, count, ratio, buckets, as_json=as_json)
@@ -101,10 +100,14 @@ def rebuild(
         Optional[Path],  # noqa: UP045 - read at run time by typer
         typer.Option("--source", help="The video, where it is not where it was."),
     ] = None,
-    diff: Annotated[bool, typer.Option("--diff", help="Say which images come, go and move, and why.")] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Say which images come, go and move, and why; nobody leaves the log.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
 ) -> None:
     """Choose the images of a RUN again from its log, with the settings it had and those of --set."""
+    from vpx_identity_builder.commands import rebuild as rebuild_command
+
     with reported():
         code = rebuild_command.run(rebuild_command.Request(run, assignments or [], source, diff, dry_run))
     raise typer.Exit(code)
@@ -118,6 +121,8 @@ def recover(
     ],
 ) -> None:
     """Publish what was seen by runs that were killed; a finished set is never replaced."""
+    from vpx_identity_builder.commands import recover as recover_command
+
     with reported():
         code = recover_command.run(run)
     raise typer.Exit(code)
@@ -129,6 +134,8 @@ def config(
     assignments: Assignments = None,
 ) -> None:
     """Check the settings of the identity builder as environment, file and --set give them."""
+    from vpx_identity_builder.commands import config as config_command
+
     with reported():
         config_command.run(assignments or [], show)
 
@@ -145,6 +152,8 @@ def schema(
     ] = None,
 ) -> None:
     """Print the JSON Schema of the documents that are written."""
+    from vpx_identity_builder.commands import schema as schema_command
+
     with reported():
         schema_command.run(name, output)
 
@@ -152,6 +161,8 @@ def schema(
 @app.command()
 def plugins() -> None:
     """List installed plugins, their versions, and the hooks that they implement."""
+    from vpx_identity_builder.commands import plugins as plugins_command
+
     with reported():
         code = plugins_command.run()
     raise typer.Exit(code)
@@ -182,6 +193,8 @@ def erase(
     ] = None,
 ) -> None:
     """Erase a video or a person from OUT, search for what is left, and leave a note without biometrics."""
+    from vpx_identity_builder.commands import erase as erase_command
+
     with reported():
         asked = erase_command.Request(out, video, person, older_than, expired, dry_run, tuple(bank or ()))
         code = erase_command.run(asked)

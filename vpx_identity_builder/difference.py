@@ -51,7 +51,8 @@ def difference(before: Mapping[Key, Shown], after: Bundle, log: RunLog, made: Re
         for image in person.images:
             shown = Shown(image.path.rpartition(".")[0], image.meta)
             new[shown.key] = shown
-    was, now = _codes(log, log.codes()), _codes(log, {(frame, face): code for frame, face, _, code in made.fates})
+    was = _codes(log, log.codes())
+    now = _codes(log, {(frame, face): code for frame, face, _, code in made.fates}) if made.fates else was
     lines = []
     for key in sorted(new.keys() - before.keys(), key=lambda k: new[k].path):
         lines.append(f"+ {new[key].path}  {_moment(key)}; before: {_why(was.get(key))}")

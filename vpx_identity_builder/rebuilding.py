@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,10 +16,12 @@ from .documents import RunContext
 from .errors import InputError, RunLogError, SettingProblem, SettingsError
 from .names import printable
 from .place import app_version
+from .program import program_of
+from .recorder import as_logged, people_of
 from .replay import CropId, Fate, crops_of, replay, run_of, with_pictures
 from .run import Run
 from .runlog.codec import MalformedError
-from .runlog.finalize import recorded_result
+from .runlog.finalize import Recorded, recorded_result, settle_again
 from .runlog.reader import RunLog
 from .settings import Settings, recorded, specs
 
@@ -39,7 +41,7 @@ class Rebuilt:
     """A result made from a log, and the run that a replay was.
 
     `decoded`: pictures that came from the source. `lost`: images that were wanted but whose pictures are gone; others
-    stand in. `fates` is empty where the recorded result was taken as it is.
+    stand in. `fates` and `people` (as the log's event) are empty where the recorded result was taken as it is.
     """
 
     run: Run
@@ -47,15 +49,15 @@ class Rebuilt:
     fates: tuple[Fate, ...] = ()
     decoded: int = 0
     lost: int = 0
+    people: Mapping[str, Any] = field(default_factory=dict)
 
 
 def rebuilt(log: RunLog, changes: Mapping[str, object], source: SourceFrames | None = None) -> Rebuilt:
     """The sets of a log with changed settings. Raises `SettingsError`, `RunLogError`."""
     settings = settings_for(log, changes)
-    if not changes_choice(log, settings):
-        outcome = log.outcome()
-        if outcome is not None:
-            return Rebuilt(_acquainted(log, settings), _recorded(log, outcome))
+    chosen = _chosen_before(log, settings)
+    if chosen is not None:
+        return chosen
     made = replayed(log, settings, source)
     if made.lost and not (made.result.pair or any(person.images for person in made.result.persons)):
         name = log.header.source_name or "the source"
@@ -79,7 +81,8 @@ def replayed(log: RunLog, settings: Settings, source: SourceFrames | None = None
         made = replay(log, settings, lambda crop: crop in held)
         pictures, decoded = {crop: log.crop(*crop) or b"" for crop in crops_of(made.result)}, {}
     result = with_pictures(made.result, {**pictures, **decoded})
-    return Rebuilt(made.run, result, made.fates, len(decoded), len(lost))
+    people = people_of(made.run.builder, made.gone)
+    return Rebuilt(made.run, result, made.fates, len(decoded), len(lost), people)
 
 
 def _acquainted(log: RunLog, settings: Settings) -> Run:
@@ -118,10 +121,38 @@ def _objection(key: str, was: object, wanted: object) -> str | None:
     return "says where or how a build writes, a rebuild stays in its folder" if key in ELSEWHERE else None
 
 
-def changes_choice(log: RunLog, settings: Settings) -> bool:
-    """True where the settings differ from the log's in what bears on the images."""
-    was, wanted = recorded(log.header.settings, {}).values(), settings.values()
-    return any(wanted[key] != was[key] for key in wanted if key not in ELSEWHERE)
+def leaving(log: RunLog, made: Rebuilt) -> int:
+    """How many people whom the log still holds as published are not, with this result."""
+    return max(0, len(log.ending.ids) - len(made.result.persons)) if made.people else 0
+
+
+def let_leave(log: RunLog, made: Rebuilt) -> None:
+    """Take those out of the log whom a published result leaves out. Raises `RunLogError`; the log is as it was then."""
+    run, scales = made.run, made.run.builder.scales
+    chosen = Recorded(made.result, as_logged(run.settings), program_of(scales.policy))
+    settle_again(log, chosen, made.people, made.fates, scales.face_id.tau_split)
+
+
+def _chosen_before(log: RunLog, settings: Settings) -> Rebuilt | None:
+    """The recorded result, where these settings gave it and this program would choose the same again.
+
+    Of a log that people left, it is the result whatever the program is: nobody can look at everybody again.
+    """
+    outcome = log.outcome()
+    if outcome is None:
+        return None
+    try:
+        chosen = recorded_result(outcome, log.header.settings)
+    except MalformedError as error:
+        raise RunLogError(log.path, f"it is damaged: {error}") from error
+    was, wanted = recorded(chosen.settings, {}).values(), settings.values()
+    if any(wanted[key] != was[key] for key in wanted if key not in ELSEWHERE):
+        return None
+    run = _acquainted(log, settings)
+    program = program_of(run.builder.scales.policy)
+    if log.anonymous_count() or (program is not None and program == chosen.program):
+        return Rebuilt(run, _with_logged_pictures(log, chosen.result))
+    return None
 
 
 def context_of(log: RunLog, settings: Settings) -> RunContext:
@@ -160,12 +191,8 @@ def _decoded(log: RunLog, missing: Collection[CropId], source: SourceFrames, set
     }
 
 
-def _recorded(log: RunLog, outcome: Any) -> RunResult:
-    """The recorded result with its pictures."""
-    try:
-        result = recorded_result(outcome)
-    except MalformedError as error:
-        raise RunLogError(log.path, f"it is damaged: {error}") from error
+def _with_logged_pictures(log: RunLog, result: RunResult) -> RunResult:
+    """A recorded result with its pictures."""
     frames: dict[int, list[int]] = {}
     for frame, t_ns in log.times({frame for frame, _ in log.crop_keys()}).items():
         frames.setdefault(t_ns, []).append(frame)

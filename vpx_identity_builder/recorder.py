@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from .place import Place, app_version
 from .runlog.finalize import finalize
 from .runlog.schema import LOG_NAME, NEXT_NAME, Header, is_busy, remove, sidecars
 from .runlog.writer import CropKey, RunLogWriter
+from .settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ class Recorder:
         self._event("people", people_of(builder))
         self._event("end", {"reason": reason})
 
-    def published(self, result: RunResult, tau_split: float) -> None:
+    def published(self, result: RunResult, tau_split: float, program: str | None) -> None:
         """The result is published: what is known of other people leaves the log, which takes its place."""
         log, self._log = self._log, None
         self._remove_partial()
@@ -118,7 +119,7 @@ class Recorder:
             return
         log.close()
         try:
-            finalize(log.path, result, tau_split)
+            finalize(log.path, result, tau_split, program)
         except IdentityBuilderError as error:
             logger.warning("the run log is removed, as it cannot be completed: %s", error)
             self._remove(log.path)
@@ -144,18 +145,13 @@ class Recorder:
 
     def _header(self, video_id: str, folder: Path) -> Header:
         place = self.place
-        values = place.settings.values()
         return Header(
             app_version=app_version(),
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             video_id=video_id,
             content_sha256=place.content_sha256(),
             first_frame=place.first_frame or "",
-            settings={
-                key: value if value is None or isinstance(value, str | int | float | bool) else str(value)
-                for key, value in values.items()
-                if key not in PLACE_KEYS
-            },
+            settings=as_logged(place.settings),
             source_name=None if place.source.path is None else place.source.path.name,
             source_path=near_path(place.source.path, folder),
             fps=place.source.fps,
@@ -196,11 +192,21 @@ class Recorder:
             logger.error("%s holds what is known of everybody seen and cannot be removed: %s", path, error)
 
 
-def people_of(builder: IdentitySetBuilder) -> dict[str, object]:
-    """The event `people` of a builder that has finished."""
+def as_logged(settings: Settings) -> dict[str, str | int | float | bool | None]:
+    """Settings as a log holds them: key → value."""
+    return {
+        key: value if value is None or isinstance(value, str | int | float | bool) else str(value)
+        for key, value in settings.values().items()
+        if key not in PLACE_KEYS
+    }
+
+
+def people_of(builder: IdentitySetBuilder, gone: Collection[int] = ()) -> dict[str, object]:
+    """The event `people` of a builder that has finished; `gone`: who is not published all the same, by its ids."""
+    published = [number for person_id, number in enumerate(builder.published) if person_id not in gone]
     return {
         "stands_for": {str(number): last for number, last in builder.final_numbers.items()},
-        "ids": {str(number): person_id for person_id, number in enumerate(builder.published)},
+        "ids": {str(number): person_id for person_id, number in enumerate(published)},
     }
 
 

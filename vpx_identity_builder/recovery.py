@@ -11,6 +11,7 @@ from .errors import RunLogError
 from .export.atomic import repair
 from .export.folder import SET_FOLDER, publish, published_stop_reason
 from .place import FINISHED
+from .program import program_of
 from .rebuilding import context_of, replayed, settings_for
 from .recorder import people_of
 from .run import Run
@@ -82,8 +83,8 @@ def recover(folder: Path) -> Recovered:
         return Recovered(folder, None, best.frames)
     with RunLog(best.path) as log:
         result, run = _published(log, target)
-        tau_split = run.builder.scales.face_id.tau_split
-    finalize(best.path, result, tau_split)
+    scales = run.builder.scales
+    finalize(best.path, result, scales.face_id.tau_split, program_of(scales.policy))
     return Recovered(folder, result, best.frames)
 
 

@@ -35,11 +35,15 @@ Fate = tuple[int, int, int, str]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replay:
-    """A finished replay: the run that made it, its result, and what became of every face."""
+    """A finished replay: the run that made it, its result, and what became of every face.
+
+    `gone`: who of those whom the builder would publish had left the log, by the builder's ids.
+    """
 
     run: Run
     result: RunResult
     fates: tuple[Fate, ...]
+    gone: tuple[int, ...] = ()
 
 
 def replay(log: RunLog, settings: Settings, allowed: Allowed | None = None) -> Replay:
@@ -53,9 +57,13 @@ def replay(log: RunLog, settings: Settings, allowed: Allowed | None = None) -> R
     for extra in range(1, len(made.result.persons) + len(made.result.unpublished) + 1):
         gone = [person.person_id for person in made.result.persons if _is_one_of(person, ghosts)]
         if len(gone) < extra:
-            return replace(made, result=without(made.result, gone)) if gone else made
+            return _without(made, gone) if gone else made
         made = _once(log, _publishing(settings, most + len(gone)), allowed)
-    return replace(made, result=without(made.result, [p.person_id for p in made.result.persons]))
+    return _without(made, [person.person_id for person in made.result.persons])
+
+
+def _without(made: Replay, gone: Sequence[int]) -> Replay:
+    return replace(made, result=without(made.result, gone), gone=tuple(gone))
 
 
 def _publishing(settings: Settings, most: int) -> Settings:

@@ -22,6 +22,7 @@ from .names import frame_hash
 from .observations import InputRules, Translation, VisionModel
 from .pitch_sign import PitchEvidence
 from .place import Place, SourceInfo
+from .program import program_of
 from .recorder import Recorder, Tidier
 from .settings import OutputSettings, Settings
 from .windows import HighlightWindow
@@ -201,7 +202,8 @@ class Run:
         if self.place.kept_earlier:
             self.recorder.drop()
             return folder
-        self.recorder.published(result, self.builder.scales.face_id.tau_split)
+        scales = self.builder.scales
+        self.recorder.published(result, scales.face_id.tau_split, program_of(scales.policy))
         self.tell(result, folder)
         return folder
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from vpx_identity_builder.commands.modules import checked, collected
 from vpx_identity_builder.errors import SettingProblem, SettingsError
-from vpx_identity_builder.module import REQUIRED, used_if_present
 from vpx_identity_builder.settings import Settings, resolve
 from vpx_identity_builder.settings_sources import MODULE, Found, other_modules, settings_file
 
@@ -33,6 +32,8 @@ def effective(texts: Sequence[str], forced: Mapping[str, object] | None = None) 
 
     Raises `SettingsError` with everything that is wrong, of whatever module.
     """
+    from vpx_identity_builder.module import REQUIRED, used_if_present  # imports decoders; `parse` needs none
+
     own, others, misspelt = _split(texts)
     own |= forced or {}
     problems: list[SettingProblem | str] = [*misspelt]

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import typer
-from visualbase import isolated_source_for
 
 from vpx_identity_builder.commands.assignments import parse
 from vpx_identity_builder.commands.edge import note
@@ -18,7 +17,7 @@ from vpx_identity_builder.errors import ExportError, InputError, RunLogError, Se
 from vpx_identity_builder.export.bundle import bundle
 from vpx_identity_builder.export.folder import SET_FOLDER, publish, published_content
 from vpx_identity_builder.names import content_hash
-from vpx_identity_builder.rebuilding import Rebuilt, context_of, rebuilt
+from vpx_identity_builder.rebuilding import Rebuilt, context_of, leaving, let_leave, rebuilt
 from vpx_identity_builder.runlog.reader import RunLog
 from vpx_identity_builder.runlog.schema import LOG_NAME, Header
 
@@ -56,12 +55,26 @@ def run(asked: Request) -> int:
         if asked.diff:
             lines = difference(published_images(target), bundle(made.result, context), log, made)
             typer.echo("\n".join(lines))
-    if not asked.dry_run:
-        publish(made.result, target, context, exported=made.run.hooks.exported)
-        made.run.tell(made.result, target)
-        typer.echo(str(target))
+        if not asked.dry_run:
+            publish(made.result, target, context, exported=made.run.hooks.exported)
+            made.run.tell(made.result, target)
+            typer.echo(str(target))
+        _settle(log, made, asked)
     _say(made)
     return 0 if made.result.persons else NOBODY
+
+
+def _settle(log: RunLog, made: Rebuilt, asked: Request) -> None:
+    """Whoever is not published any more leaves the log, but never by a call that only looks."""
+    count = leaving(log, made)
+    if not count:
+        return
+    who = "1 person who was published is" if count == 1 else f"{count} people who were published are"
+    if asked.dry_run or asked.diff:
+        note(f"{who} not chosen now; a rebuild like this without --diff and --dry-run takes them out of the run log")
+        return
+    let_leave(log, made)
+    note(f"{who} not published any more, and what was known of them left the run log; only a new build brings it back")
 
 
 def _say(made: Rebuilt) -> None:
@@ -74,6 +87,8 @@ def _frames(times: Collection[int], header: Header, asked: Request) -> Mapping[i
     path = _source(header, asked)
     if path is None:
         return {}
+    from visualbase import isolated_source_for  # most rebuilds need no picture of the source
+
     found: dict[int, Image] = {}
     source = isolated_source_for(path)
     with source:

@@ -2,41 +2,90 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from vpx_identity_builder.core.pictures import with_candidates
 from vpx_identity_builder.core.types import Candidate, RunResult
-from vpx_identity_builder.runlog.codec import dumps, plain, restored
-from vpx_identity_builder.runlog.pruning import prune
+from vpx_identity_builder.runlog.codec import MalformedError, dumps, plain, restored
+from vpx_identity_builder.runlog.pruning import Pruned, prune
 from vpx_identity_builder.runlog.reader import RunLog
 from vpx_identity_builder.runlog.schema import LOG_NAME, crc, sidecars, translated
 
+Fate = tuple[int, int, int, str]
+"""Frame, face, person number, reason code."""
 
-def finalize(path: Path, result: RunResult, tau_split: float) -> Path:
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recorded:
+    """A recorded result without pictures: with which settings it was chosen, and by which program if that matters."""
+
+    result: RunResult
+    settings: Mapping[str, Any]
+    program: str | None
+
+
+def finalize(path: Path, result: RunResult, tau_split: float, program: str | None = None) -> Path:
     """Settle the log of a published result; returns where it is now. Raises `RunLogError`, before or after all of it.
 
-    `tau_split`: cosine below which a face is not its person's, see `prune`.
+    `tau_split`: cosine below which a face is not its person's, see `prune`. `program`: see `program.program_of`.
     """
     with RunLog(path) as log:
-        ids = log.ending.ids
-        people = {key: ids[number] for key, number in log.person_numbers().items() if number in ids}
         with translated(path):
             log.connection.execute("BEGIN")
-            pruned = prune(log, people, {p.person_id: p.prototype for p in result.persons}, tau_split)
-            if pruned.faces:
-                data = dumps(plain(without_pictures(result)))
-                log.connection.execute("DELETE FROM outcome")
-                log.connection.execute("INSERT INTO outcome VALUES (1, ?, ?)", (data, crc(data)))
+            pruned = _without_strangers(log, result, log.ending.ids, tau_split)
+            _record(log, Recorded(result, log.header.settings, program))
             log.connection.execute("INSERT INTO events (kind, data) VALUES ('published', '{}')")
             log.connection.execute("COMMIT")
-            if pruned.faces:
-                log.connection.execute("VACUUM")
-            log.connection.execute("PRAGMA journal_mode=DELETE")
+        _closed(log, pruned)
     main = path.with_name(LOG_NAME)
     if path != main:
         replace_log(path, main)
     return main
+
+
+def settle_again(log: RunLog, chosen: Recorded, people: Mapping[str, Any], fates: Iterable[Fate], tau: float) -> Pruned:
+    """Let those leave a log whom a set that was chosen again does not publish any more; overwrites where they stood.
+
+    `people` and `fates` are of that choice, as the log has them of its run. Raises `RunLogError`; the log is then as it
+    was.
+    """
+    with translated(log.path):
+        log.connection.execute("PRAGMA secure_delete=ON")
+        log.connection.execute("BEGIN")
+        log.connection.execute("DELETE FROM fates")
+        log.connection.executemany("INSERT OR REPLACE INTO fates VALUES (?, ?, ?, ?)", fates)
+        log.connection.execute("UPDATE events SET data = ? WHERE kind = 'people'", (dumps(plain(people)),))
+        log.read_ending()
+        pruned = _without_strangers(log, chosen.result, log.ending.ids, tau)
+        _record(log, chosen)
+        log.connection.execute("COMMIT")
+    _closed(log, pruned)
+    return pruned
+
+
+def _without_strangers(log: RunLog, result: RunResult, ids: Mapping[int, int], tau_split: float) -> Pruned:
+    people = {key: ids[number] for key, number in log.person_numbers().items() if number in ids}
+    return prune(log, people, {person.person_id: person.prototype for person in result.persons}, tau_split)
+
+
+def _record(log: RunLog, chosen: Recorded) -> None:
+    """Keep a result for a rebuild with the same settings."""
+    of = {"settings": dict(chosen.settings), "program": chosen.program}
+    data = dumps({**plain(without_pictures(chosen.result)), "of": of})
+    log.connection.execute("DELETE FROM outcome")
+    log.connection.execute("INSERT INTO outcome VALUES (1, ?, ?)", (data, crc(data)))
+
+
+def _closed(log: RunLog, pruned: Pruned) -> None:
+    """One file, without what was deleted."""
+    with translated(log.path):
+        if pruned.faces:
+            log.connection.execute("VACUUM")
+            log.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        log.connection.execute("PRAGMA journal_mode=DELETE")
 
 
 def replace_log(path: Path, main: Path) -> None:
@@ -60,6 +109,11 @@ def without_pictures(result: RunResult) -> RunResult:
     )
 
 
-def recorded_result(raw: object) -> RunResult:
-    """The result that `finalize` recorded. Raises `MalformedError`."""
-    return restored(RunResult, raw)
+def recorded_result(raw: object, run_settings: Mapping[str, Any]) -> Recorded:
+    """The result that was recorded; `run_settings` are those of the log's run. Raises `MalformedError`."""
+    result = restored(RunResult, raw)
+    said = raw.get("of", {}) if isinstance(raw, dict) else {}
+    settings, program = (said.get("settings", run_settings), said.get("program")) if isinstance(said, dict) else (0, 0)
+    if not isinstance(settings, Mapping) or not isinstance(program, str | None):
+        raise MalformedError("what the recorded result is of is no object")
+    return Recorded(result, settings, program)

@@ -45,10 +45,11 @@ class RunLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.connection = open_log(path)
+        self.ending = Ending()
         try:
             self._check()
             self.header = self._header()
-            self.ending = self._ending()
+            self.read_ending()
         except BaseException:
             self.connection.close()
             raise
@@ -62,6 +63,10 @@ class RunLog:
     def close(self) -> None:
         """Let go of the file."""
         self.connection.close()
+
+    def read_ending(self) -> None:
+        """Learn how the run ended; again after the log was told otherwise."""
+        self.ending = self._ending()
 
     def frame_count(self) -> int:
         """Frames in the log."""

@@ -1,4 +1,4 @@
-"""The schema of the run log, version 1, and how its file is opened.
+"""The schema of the run log, version 2, and how its file is opened.
 
 One SQLite file in WAL mode, for its owner only (0600). While a run writes it, it holds an exclusive lock.
 
@@ -15,7 +15,8 @@ One SQLite file in WAL mode, for its owner only (0600). While a run writes it, i
 * `crops` (id, frame, x1, y1, x2, y2, image, crc): an encoded crop and its box.
 * `events` (seq, kind, data): `fault` {name, count}. Once the run ended: `people` {stands_for: {number: the number that
   stands for it in the end}, ids: {such a number: published person id}}, `end` {reason}. Once published: `published` {}.
-* `outcome` (id, data, crc): JSON of the result without pictures, where people left the log; at most one row.
+* `outcome` (id, data, crc): JSON of the published result without pictures, and `of` {settings, program}: how it was
+  chosen; at most one row. Version 1 has it only where people left the log, and without `of`.
 
 Who erases a person deletes: `faces` with `ids[stands_for[fates.person]]` of that person (or makes stand-ins of them),
 the `crops` of those frames that show them, and `outcome`; then `secure_delete` and VACUUM.
@@ -37,8 +38,8 @@ from vpx_identity_builder.errors import RunLogError
 LOG_NAME = "run.sqlite"
 NEXT_NAME = "run-next.sqlite"
 """The log of a run for whose video there is one already; takes its place when the run has published."""
-SCHEMA_VERSION = 1
-READABLE_VERSIONS = (1,)
+SCHEMA_VERSION = 2
+READABLE_VERSIONS = (1, 2)
 SIDECARS = ("-wal", "-shm", "-journal")
 ARRAYS = ("e_id", "e_vis_face", "e_vis_body", "appearance")
 TABLES = ("meta", "frames", "faces", "fates", "crops", "events", "outcome")

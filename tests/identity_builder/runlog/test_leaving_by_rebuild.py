@@ -1,0 +1,98 @@
+"""Whoever a rebuild does not publish any more leaves the log, unless it only looks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.ecosystem.upstream import FRIEND, RIDER, Person, identity, vision
+from vpx_identity_builder.errors import RunLogError
+from vpx_identity_builder.runlog import finalize
+from vpx_identity_builder.runlog.reader import RunLog
+
+from .rides import published, ride
+from .test_rebuild import call
+
+TIMES = [round(index * 1e8) for index in range(60)]
+HEADER = 100
+"""Bytes in which SQLite notes how it was opened."""
+FEWER = ("--set", "identity_builder.max_persons=1")
+
+
+def log_of(out: Path) -> Path:
+    return out / "ride" / "run.sqlite"
+
+
+def known(out: Path, person: Person) -> int:
+    """How many embeddings of somebody the log's file holds."""
+    data = log_of(out).read_bytes()
+    return sum(vector.tobytes() in data for t in TIMES for vector in (identity(person, t), vision(person, t)))
+
+
+def main_and_other(out: Path) -> tuple[Person, Person]:
+    builder = ride(out)
+    assert builder.result is not None
+    first = builder.result.persons[0]
+    return (RIDER, FRIEND) if float(first.prototype[0]) > 0.5 else (FRIEND, RIDER)
+
+
+def test_who_is_not_published_any_more_leaves_the_log_for_good(tmp_path: Path) -> None:
+    main, other = main_and_other(tmp_path)
+    kept = known(tmp_path, main)
+    assert known(tmp_path, other) > 100
+    done = call("rebuild", tmp_path / "ride", *FEWER)
+    assert done.exit_code == 0, done.output
+    assert "1 person who was published is not published any more" in done.stderr
+    assert (known(tmp_path, main), known(tmp_path, other)) == (kept, 0)
+    assert sorted(path.name for path in (tmp_path / "ride").iterdir()) == ["identity_builder", "run.sqlite"]
+    with RunLog(log_of(tmp_path)) as log:
+        assert log.ending.ids
+        assert list(log.ending.ids.values()) == [0]
+    before = published(tmp_path)
+    assert call("rebuild", tmp_path / "ride").exit_code == 0
+    assert {name for name in published(tmp_path) if name.endswith(".jpg")} == {n for n in before if n.endswith(".jpg")}
+
+
+@pytest.mark.parametrize("words", [("--dry-run",), ("--diff",), ("--diff", "--dry-run")], ids=" ".join)
+def test_a_rebuild_that_looks_takes_nobody_out(tmp_path: Path, words: tuple[str, ...]) -> None:
+    ride(tmp_path)
+    before, data = published(tmp_path), log_of(tmp_path).read_bytes()[HEADER:]
+    done = call("rebuild", tmp_path / "ride", *FEWER, *words)
+    assert done.exit_code == 0, done.output
+    assert "takes them out of the run log" in done.stderr
+    assert log_of(tmp_path).read_bytes()[HEADER:] == data
+    assert call("rebuild", tmp_path / "ride").exit_code == 0
+    assert published(tmp_path) == before
+
+
+def test_a_rebuild_that_publishes_as_many_takes_nobody_out(tmp_path: Path) -> None:
+    ride(tmp_path)
+    data = log_of(tmp_path).read_bytes()[HEADER:]
+    done = call("rebuild", tmp_path / "ride", "--set", "identity_builder.anchors_max=3")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert log_of(tmp_path).read_bytes()[HEADER:] == data
+
+
+def test_the_person_who_stays_can_be_erased(tmp_path: Path) -> None:
+    main, _ = main_and_other(tmp_path)
+    assert call("rebuild", tmp_path / "ride", *FEWER).exit_code == 0
+    done = call("erase", tmp_path, "--video", "ride", "--person", "0")
+    assert done.exit_code == 0, done.output
+    assert not log_of(tmp_path).exists() or known(tmp_path, main) == 0
+
+
+def test_a_log_that_cannot_be_changed_is_told_of_and_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, other = main_and_other(tmp_path)
+    before = known(tmp_path, other)
+
+    def failing(*_: object) -> None:
+        raise RunLogError(log_of(tmp_path), "no space")
+
+    monkeypatch.setattr(finalize, "prune", failing)
+    done = call("rebuild", tmp_path / "ride", *FEWER)
+    assert (done.exit_code, "no space" in done.stderr) == (3, True)
+    assert known(tmp_path, other) == before
+    monkeypatch.undo()
+    assert call("rebuild", tmp_path / "ride", *FEWER).exit_code == 0
+    assert known(tmp_path, other) == 0
