@@ -38,7 +38,7 @@ def test_after_a_rebuild_one_person_goes_and_the_rows_of_the_other_stay(out: Pat
 
 def test_who_is_no_longer_published_leaves_the_log_all_the_same(out: Path) -> None:
     gone, stays = embeddings(out, 1), embeddings(out, 0)
-    assert call("rebuild", out / "ride", "--set", "identity_builder.max_persons=1").exit_code == 0
+    assert call("rebuild", out / "ride", "--set", "identity_builder.max_persons=1", "--diff").exit_code == 0
     assert call("erase", out, "--video", "ride", "--person", 1).exit_code == 0
     assert (held(out, gone), held(out, stays)) == (0, len(stays))
 

@@ -65,7 +65,10 @@ def reason(path: Path) -> str:
         ),
         ("UPDATE crops SET image = x'00' WHERE frame = 2", "a crop of frame 2 is not what was written"),
         ("UPDATE crops SET x1 = 'left' WHERE id = 1", "a number is none"),
-        ("UPDATE meta SET value = '2' WHERE key = 'schema_version'", "its schema version is 2; this program reads 1"),
+        (
+            "UPDATE meta SET value = '3' WHERE key = 'schema_version'",
+            "its schema version is 3; this program reads 1, 2",
+        ),
         ("DELETE FROM meta WHERE key = 'video_id'", "video_id is missing"),
         ("UPDATE events SET data = 'x'", "not JSON"),
         ("DROP TABLE fates", "it has no table fates"),
