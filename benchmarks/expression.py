@@ -26,7 +26,7 @@ from vpx.face_expression.calibration import CUT
 DATA = Path(os.environ.get("IDENTITY_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 Spans = dict[str, list[tuple[float, float]]]
 
-STEP = {"franck": 6, "cap12": 6, "hand_over_mouth": 3}
+STEP = {"franck": 6, "cap12": 6, "hand_over_mouth": 3, "carphone": 3}
 
 SMILE: Spans = {
     "franck": [(1.5, 3.75), (55, 57.25), (84.5, 88.75), (97.75, 101.5), (107, 110.5), (113, 116.75), (151, 171.5),
@@ -37,6 +37,7 @@ NO_SMILE: Spans = {
     "franck": [(5, 6.75), (8, 17.5), (21, 45), (58.5, 76), (79.25, 83.5), (90.5, 96.5), (119.5, 149), (186.5, 200)],
     "cap12": [(0, 7), (10.2, 60)],
     "hand_over_mouth": [(0, 0.5)],
+    "carphone": [(0, 10)],
 }
 PRESSED_GRIMACE: Spans = {"hand_over_mouth": [(0.6, 2.35)]}
 MOUTH_OPEN: Spans = {

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from vpx.face_detect.canonical import CANONICAL, POSE_POINTS
-from vpx.face_detect.pose import DEPTH_GAIN, PITCH_ZERO_DEG, HeadPose, angles, head_pose, procrustes, rotation_from
+from vpx.face_detect.pose import (
+    DEPTH_GAIN,
+    PITCH_ZERO_DEG,
+    HeadPose,
+    angles,
+    head_pose,
+    procrustes,
+    rotation_from,
+    turned_straight,
+)
 
 POSES = st.builds(HeadPose, st.floats(-80, 80), st.floats(-60, 60), st.floats(-60, 60))
 
@@ -55,6 +64,14 @@ def test_the_mirrored_picture_cancels_what_the_graph_does_to_one_side() -> None:
 def test_a_mirrored_mesh_that_is_not_finite_does_not_count() -> None:
     mesh = render(HeadPose(10, 5, 0))
     assert head_pose(mesh, np.full((468, 3), np.nan)) == head_pose(mesh)
+
+
+@given(POSES, st.floats(0.5, 50))
+def test_a_mesh_turned_straight_is_the_canonical_face_again(pose: HeadPose, size: float) -> None:
+    found = turned_straight(render(pose, size))
+    assert found is not None
+    assert found[POSE_POINTS] / size == pytest.approx(CANONICAL - CANONICAL.mean(axis=0), abs=1e-6)
+    assert turned_straight(np.zeros((468, 3))) is None
 
 
 def test_points_that_do_not_count_do_not_turn_the_face() -> None:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from vpx.face_detect.canonical import CANONICAL, POSE_POINTS
+from vpx.face_detect.pose import DEPTH_GAIN
 from vpx.face_expression import geometry
 
 ANGLE = st.floats(-180, 180)
@@ -22,6 +24,15 @@ def _mesh(mouth_width: float = 60.0, gap: float = 10.0) -> np.ndarray:
     mesh[61], mesh[291] = (50 - mouth_width / 2, 90, 0), (50 + mouth_width / 2, 90, 0)
     mesh[13], mesh[14] = (50, 90 - gap / 2, 0), (50, 90 + gap / 2, 0)
     return mesh
+
+
+def _head(back: float = 2.0) -> np.ndarray:
+    """(468, 3) mesh whose pose points are the canonical face's, the mouth's corners `back` behind the lips (cm)."""
+    mesh = np.zeros((468, 3))
+    mesh[POSE_POINTS] = CANONICAL
+    mesh[[61, 291]] = (-2.5, -4.0, 5.0 - back), (2.5, -4.0, 5.0 - back)
+    mesh[[0, 17]], mesh[[98, 327]] = (0.0, -4.0, 5.0), ((-1.5, -1.0, 4.0), (1.5, -1.0, 4.0))
+    return 10 * mesh * [1, -1, -1 / DEPTH_GAIN]
 
 
 def _contour(width: float = 20.0, gap: float = 6.0) -> np.ndarray:
@@ -48,6 +59,16 @@ def test_measures_do_not_depend_on_place_size_or_roll(angle: float, scale: float
     assert mouth.width == pytest.approx(0.6, abs=1e-6)
     assert mouth.gap == pytest.approx(0.1, abs=1e-6)
     assert geometry.lid_gap(_turned(_contour(), angle, scale, x, y)) == pytest.approx(0.3, abs=1e-6)
+
+
+@given(ANGLE, SIZE, SHIFT, SHIFT, st.floats(0.5, 3.0))
+def test_corners_lie_as_far_behind_the_lips_wherever_the_head_is(
+    angle: float, scale: float, x: float, y: float, back: float
+) -> None:
+    mouth = geometry.mouth_measures(_turned(_head(back), angle, scale, x, y))
+    assert mouth is not None
+    assert mouth.back == pytest.approx(back / (2 * 4.4459), abs=1e-3)
+    assert mouth.wing == pytest.approx(np.sqrt(1 + 9 + (1 - back) ** 2) / (2 * 4.4459), abs=1e-3)
 
 
 @pytest.mark.parametrize("yaw", [-50, -20, 20, 50])

@@ -13,13 +13,28 @@ from vpx.face_expression.calibration import (
     MOUTH_OPEN,
     MOUTH_STRETCH_FROM,
     SMILE,
+    SMILE_BACK,
+    SMILE_WING,
     Scale,
 )
 from vpx.face_expression.geometry import MouthMeasures
-from vpx.face_expression.judge import expression_signals, eye_ratio, gaze_deg, intensity, mouth_opening, readable_eyes
+from vpx.face_expression.judge import (
+    expression_signals,
+    eye_ratio,
+    gaze_deg,
+    intensity,
+    mouth_opening,
+    readable_eyes,
+    smile_measure,
+)
 
 SCALES = [SMILE, MOUTH_OPEN, EYE_OPEN, EYE_OPEN_SMILING]
 RAW = st.floats(-1, 2)
+
+
+def mouth(smile: float = SMILE.zero, width: float = 0.58, gap: float = 0.0) -> MouthMeasures:
+    """A mouth of this width whose corners are drawn back as far as this smile wants."""
+    return MouthMeasures(width, gap, back=(smile - width - SMILE_WING * 0.33) / SMILE_BACK, wing=0.33)
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -71,17 +86,31 @@ def test_two_eyes_that_read_alike_are_one_measurement() -> None:
     assert eye_ratio([below, above]) == pytest.approx(EYE_OPEN.ratio((below + above) / 2))
 
 
+def test_a_mouth_that_a_dropped_jaw_widens_does_not_smile() -> None:
+    shouting = MouthMeasures(width=0.65, gap=0.3, back=0.20, wing=0.36)
+    smiling = MouthMeasures(width=0.65, gap=0.0, back=0.28, wing=0.36)
+    assert SMILE.ratio(smile_measure(shouting)) < CUT <= SMILE.ratio(smile_measure(smiling))
+
+
+@given(st.floats(0.4, 1.0), st.floats(0.1, 0.4), st.floats(0.2, 0.5), st.floats(0.001, 0.2))
+def test_a_smile_grows_with_each_of_its_three_movements(width: float, back: float, wing: float, more: float) -> None:
+    least = smile_measure(MouthMeasures(width, 0.0, back, wing))
+    assert smile_measure(MouthMeasures(width + more, 0.0, back, wing)) > least
+    assert smile_measure(MouthMeasures(width, 0.0, back + more, wing)) > least
+    assert smile_measure(MouthMeasures(width, 0.0, back, wing + more)) > least
+
+
 def test_what_is_nearly_closed_is_open_in_a_laugh() -> None:
     gap = (EYE_OPEN.cut + EYE_OPEN_SMILING.cut) / 2
-    calm, laughing = MouthMeasures(width=SMILE.zero, gap=0.0), MouthMeasures(width=SMILE.full, gap=0.0)
+    calm, laughing = mouth(SMILE.zero), mouth(SMILE.full)
     assert expression_signals(calm, {"left": gap})["eye_open_ratio"] < CUT
     assert expression_signals(laughing, {"left": gap})["eye_open_ratio"] >= CUT
     assert expression_signals(None, {"left": gap})["eye_open_ratio"] >= CUT
 
 
 def test_a_laughs_stretch_is_taken_off_the_lip_gap() -> None:
-    assert mouth_opening(MouthMeasures(width=MOUTH_STRETCH_FROM, gap=0.15)) == pytest.approx(0.15)
-    assert mouth_opening(MouthMeasures(width=MOUTH_STRETCH_FROM + 0.1, gap=0.15)) == pytest.approx(0.05)
+    assert mouth_opening(mouth(width=MOUTH_STRETCH_FROM, gap=0.15)) == pytest.approx(0.15)
+    assert mouth_opening(mouth(width=MOUTH_STRETCH_FROM + 0.1, gap=0.15)) == pytest.approx(0.05)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +124,7 @@ def test_only_the_nearer_eye_of_a_turned_face_is_read(widths: tuple, expected: t
 def test_what_is_unknown_is_left_out() -> None:
     assert expression_signals(None, {}) == {}
     assert set(expression_signals(None, {"right": 0.2})) == {"eye_open_ratio", "eye_open_raw_right"}
-    assert "eye_open_ratio" not in expression_signals(MouthMeasures(0.6, 0.1), {})
+    assert "eye_open_ratio" not in expression_signals(mouth(gap=0.1), {})
 
 
 def test_intensity_is_the_larger_of_smile_and_mouth() -> None:

@@ -48,6 +48,18 @@ def _rotation(mesh: NDArray[np.floating], canonical: NDArray[np.float64]) -> NDA
     return procrustes(canonical, np.asarray(mesh, np.float64)[POSE_POINTS] * [1.0, -1.0, -DEPTH_GAIN], POSE_WEIGHTS)
 
 
+def turned_straight(mesh: NDArray[np.floating]) -> NDArray[np.float64] | None:
+    """A (468, 3) mesh in pixels, turned and moved so that the head looks ahead: x right, y up, z towards the camera.
+
+    In pixels, about the middle of the pose's points. None where the mesh is not finite or has no extent.
+    """
+    rotation = _rotation(mesh, CANONICAL)
+    if rotation is None:
+        return None
+    points = np.asarray(mesh, np.float64) * [1.0, -1.0, -DEPTH_GAIN]
+    return np.asarray((points - points[POSE_POINTS].mean(axis=0)) @ rotation)
+
+
 def _nearest_rotation(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """The proper (3, 3) rotation closest to a matrix."""
     u, _, vt = np.linalg.svd(matrix)

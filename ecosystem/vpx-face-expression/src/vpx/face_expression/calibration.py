@@ -28,9 +28,15 @@ class Scale:
         return CUT + (1.0 - CUT) * min(1.0, (raw - self.cut) / (self.full - self.cut))
 
 
-SMILE = Scale(zero=0.55, cut=0.63, full=0.78)
-"""Mouth width over outer-eye width. Neutral faces are at .50 to .61 (95 %), smiles at .63 to .82. People differ by .05
-in neutral: the cut is where most people's neutral is below it, at the price of the faintest smiles."""
+SMILE = Scale(zero=1.70, cut=1.92, full=2.25)
+"""Mouth width, plus how far its corners are drawn back and away from the nose (weights below). Neutral faces are at
+1.55 to 1.88 (95 %), smiles at 1.90 to 2.43. The cut is where most people's neutral is below it, at the price of the
+faintest smiles."""
+
+SMILE_BACK, SMILE_WING = 2.7, 1.7
+"""Weights of the drawn-back corners and of their distance from the nose against the mouth's width: logistic regression,
+each person and class counting alike. A jaw that drops widens the mouth too but draws its corners forward: by the width
+alone, wide-open mouths are smiles."""
 
 MOUTH_OPEN = Scale(zero=0.0, cut=0.10, full=0.24)
 """Inner-lip gap over outer-eye width, less the stretch of a laugh (below). Closed and pressed lips stay under .06 (.09

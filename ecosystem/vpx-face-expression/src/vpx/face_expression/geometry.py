@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vpx.face_detect.pose import turned_straight
+
 Box = tuple[float, float, float, float]
 
 EYE_LEFT, EYE_RIGHT = (33, 133), (362, 263)
 """Mesh points at an eye's two corners, from the image's left to its right; LEFT and RIGHT are the image's sides."""
 MOUTH_CORNERS = (61, 291)
 INNER_LIPS = (13, 14)
+_OUTER_LIPS = (0, 17)
+_NOSE_WINGS = (98, 327)
 CONTOUR_POINTS = 16
 _LOWER_LID, _UPPER_LID = slice(2, 7), slice(10, 15)
 _CORNERS = (0, 8)
@@ -27,11 +31,14 @@ class MouthMeasures:
     """Mouth corner distance and inner-lip gap, both over the outer-eye distance; all with the mesh's depth.
 
     In the image alone a turned head shortens the eye distance but not the gap, and a closed mouth at 45 degrees of yaw
-    looks open.
+    looks open. `back`: how far the corners lie behind the middle of the lips, `wing`: mean distance of a corner from
+    the nose wing above it; both over the outer-eye distance, of the head turned straight.
     """
 
     width: float
     gap: float
+    back: float
+    wing: float
 
 
 def _distance(mesh: npt.NDArray[np.floating], pair: tuple[int, int], axes: int = 2) -> float:
@@ -51,10 +58,14 @@ def eye_widths(mesh: npt.NDArray[np.floating]) -> tuple[float, float]:
 def mouth_measures(mesh: npt.NDArray[np.floating]) -> MouthMeasures | None:
     """Mouth of a (468, 3) mesh; None where the mesh is not finite or has no extent."""
     span = _distance(mesh, (EYE_LEFT[0], EYE_RIGHT[1]), axes=3)
-    if not np.isfinite(mesh).all() or span < 1e-6:
+    head = turned_straight(mesh) if np.isfinite(mesh).all() and span >= 1e-6 else None
+    if head is None:
         return None
     width, gap = _distance(mesh, MOUTH_CORNERS, axes=3), _distance(mesh, INNER_LIPS, axes=3)
-    return MouthMeasures(width=width / span, gap=gap / span)
+    straight = _distance(head, (EYE_LEFT[0], EYE_RIGHT[1]), axes=3)
+    back = float(head[list(_OUTER_LIPS), 2].mean() - head[list(MOUTH_CORNERS), 2].mean())
+    wing = sum(_distance(head, pair, axes=3) for pair in zip(MOUTH_CORNERS, _NOSE_WINGS, strict=True)) / 2
+    return MouthMeasures(width=width / span, gap=gap / span, back=back / straight, wing=wing / straight)
 
 
 def eye_transform(

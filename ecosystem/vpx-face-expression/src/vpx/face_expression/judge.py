@@ -14,6 +14,8 @@ from vpx.face_expression.calibration import (
     MOUTH_OPEN,
     MOUTH_STRETCH_FROM,
     SMILE,
+    SMILE_BACK,
+    SMILE_WING,
 )
 from vpx.face_expression.geometry import MouthMeasures
 
@@ -21,6 +23,11 @@ from vpx.face_expression.geometry import MouthMeasures
 def mouth_opening(mouth: MouthMeasures) -> float:
     """Lip gap less what a smile's stretch parts the lips, over the outer-eye width; may be negative."""
     return mouth.gap - max(0.0, mouth.width - MOUTH_STRETCH_FROM)
+
+
+def smile_measure(mouth: MouthMeasures) -> float:
+    """How far the corners are drawn apart, back and away from the nose: a smile does all three, an open mouth not."""
+    return mouth.width + SMILE_BACK * mouth.back + SMILE_WING * mouth.wing
 
 
 def readable_eyes(widths_px: tuple[float, float]) -> tuple[bool, bool]:
@@ -65,10 +72,11 @@ def expression_signals(
     if mouth is not None:
         opening = mouth_opening(mouth)
         signals["mouth_open_ratio"] = MOUTH_OPEN.ratio(opening)
-        signals["smile_intensity"] = SMILE.ratio(mouth.width)
+        signals["smile_intensity"] = SMILE.ratio(smile_measure(mouth))
         signals["mouth_open_raw"] = opening
         signals["mouth_gap_raw"] = mouth.gap
         signals["mouth_width_raw"] = mouth.width
+        signals["smile_raw"] = smile_measure(mouth)
     smiling = signals.get("smile_intensity", CUT) >= CUT
     eyes = eye_ratio(list(eye_gaps.values()), smiling)
     if eyes is not None:
