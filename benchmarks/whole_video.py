@@ -19,9 +19,11 @@ from vpx_identity_builder.core import geometry
 from vpx_identity_builder.core.buckets import EXPRESSION_BINS, bucket_key, fills_bucket
 from vpx_identity_builder.core.config import Config, StopConfig
 from vpx_identity_builder.core.eligible import Judged, is_anchor, judge
+from vpx_identity_builder.core.eyes import reading, with_usual
 from vpx_identity_builder.core.gates import challenge_gate
 from vpx_identity_builder.core.occlusion import Gallery, judged
 from vpx_identity_builder.core.offer import crop_box, other_boxes
+from vpx_identity_builder.core.thinned import Spread
 from vpx_identity_builder.core.types import (
     Box,
     Buckets,
@@ -120,9 +122,12 @@ def everything_held(clip: Footage, run: Streamed) -> list[Held]:
 
 
 def _held(person: PersonSet, found: Sequence[tuple[FaceSample, tuple[FaceSample, ...]]]) -> Held:
-    gallery = Gallery()
+    gallery, openings = Gallery(), Spread()
     for face, _ in found:
         gallery = gallery.add(face)
+    for face, _ in found:
+        opening = reading(judged(face, gallery))
+        openings = openings if opening is None else openings.add(opening, face.t_ns)
     sharpness = [f.measures.sharpness for f, _ in found if f.measures.sharpness is not None]
     brightness = [f.measures.lighting_level for f, _ in found if f.measures.lighting_level is not None]
     medians = statistics.median(sharpness), statistics.median(brightness)
@@ -132,7 +137,8 @@ def _held(person: PersonSet, found: Sequence[tuple[FaceSample, tuple[FaceSample,
         crop = crop_box(face, face.bbox, others, READ_ON.selection.crop_scale)
         if geometry.contains_other_face(crop, face.bbox, others):
             continue
-        candidate = Candidate(judged(face, gallery), Buckets(*["unknown"] * 5), crop, NO_IMAGE, 0.0)
+        shown = with_usual(judged(face, gallery), openings)
+        candidate = Candidate(shown, Buckets(*["unknown"] * 5), crop, NO_IMAGE, 0.0)
         faces.append(judge(candidate, float(person.prototype @ face.e_id), *medians, READ_ON))
     return Held(person, tuple(faces))
 

@@ -10,6 +10,7 @@ from .core.cast import Cast, Rider, forget_least_seen, join_all, joining_due, ke
 from .core.conditions import counted
 from .core.config import FACE_ID_MODELS, UNCALIBRATED_NOVELTY, Config, FaceIdModel, NoveltyScale
 from .core.coverage import is_satisfied
+from .core.eyes import with_usual
 from .core.gates import loose_gate, strict_gate
 from .core.meeting import doubles, met
 from .core.mirror import with_pitch_reversed
@@ -290,7 +291,7 @@ class IdentitySetBuilder:
             self._cast = self._cast.with_rider(counted(rider, sample, "identity_unsettled", config))
             return FaceFate(assignment, number, "identity_unsettled")
         gallery = rider.gallery.add(sample)
-        sample, rider = judged(sample, gallery), replace(rider, gallery=gallery)
+        sample, rider = with_usual(judged(sample, gallery), rider.person.eyes), replace(rider, gallery=gallery)
         faces = [sample if face is assignment.sample else face for face in faces]
         assignment = replace(assignment, sample=sample)
         median = rider.person.sharpness.median

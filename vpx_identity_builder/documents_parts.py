@@ -152,6 +152,7 @@ def measures_of(candidate: Candidate) -> schema.Measures:
         smile=number(expression.smile),
         happy=number(expression.happy_probability),
         gaze_deg=number(expression.gaze_deg),
+        eye_usual=number(expression.eye_usual),
     )
 
 

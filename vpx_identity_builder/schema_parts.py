@@ -165,6 +165,7 @@ class Measures(Document):
     smile: float | None
     happy: float | None = None
     gaze_deg: float | None = None
+    eye_usual: float | None = None
 
 
 class Cues(Document):

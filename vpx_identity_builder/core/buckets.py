@@ -24,6 +24,9 @@ EXPRESSION_BINS = ("neutral", "smile", "mouth_open", EYES_CLOSED)
 MOUTH_OPEN_FROM = 0.3
 SMILE_FROM = 0.3
 EYES_OPEN_FROM = 0.3
+NARROW_OPEN_FROM, OPEN_OF_USUAL = 0.2, 2 / 3
+"""Where a person's usual opening (see `eyes`) is so small that open eyes read below `EYES_OPEN_FROM`, eyes are open
+from this share of it. Closed eyes read below the lower limit, unless the sockets are dark."""
 HAPPY_FROM = 0.5
 
 PARTIAL_OCCLUSION_FROM = 0.1
@@ -65,12 +68,19 @@ def is_mouth_open(signals: ExpressionSignals) -> bool | None:
     return None if signals.mouth_open is None else signals.mouth_open >= MOUTH_OPEN_FROM
 
 
+def eyes_open_from(eye_usual: float | None) -> float:
+    """The opening from which eyes are open: §5's cut, lower for a person whose eyes are always narrow."""
+    if eye_usual is None:
+        return EYES_OPEN_FROM
+    return min(EYES_OPEN_FROM, max(NARROW_OPEN_FROM, OPEN_OF_USUAL * eye_usual))
+
+
 def expression_bin(signals: ExpressionSignals) -> str:
     """Expression bin; eyes_closed before smile before mouth_open before neutral.
 
     Neutral needs every signal: what was not measured is not claimed to be absent.
     """
-    if signals.eye_open is not None and signals.eye_open < EYES_OPEN_FROM:
+    if signals.eye_open is not None and signals.eye_open < eyes_open_from(signals.eye_usual):
         return EYES_CLOSED
     if is_smiling(signals):
         return "smile"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from .buckets import bucket_key, classify, fills_bucket
 from .challenge import condition_scores
 from .config import Config
+from .eyes import half_closed, narrowing
 from .gates import challenge_gate, loose_gate, strict_gate
 from .objective import Group
 from .policy import AS_DESIGNED, Policy
@@ -18,11 +19,9 @@ FRONTAL_WEIGHT = 0.15
 """How much of its quality an anchor loses from yaw 0 to the yaw limit: quality first, frontal breaks near-ties."""
 NARROW_WEIGHT, GAZE_WEIGHT = 0.15, 0.05
 """How much of its quality an anchor loses for eyes that are nearly closed, and for a gaze beside the camera."""
-WIDE_OPEN, LOOKS_AWAY_DEG = 0.6, 20.0
-"""Eye opening (0..1) from which eyes are wide open, and the gaze off the camera that costs all of it."""
+LOOKS_AWAY_DEG = 20.0
+"""Gaze off the camera that costs all of `GAZE_WEIGHT`."""
 
-NEARLY_CLOSED = 0.4
-"""Eye opening (0..1) below which an anchor may be a blink."""
 MOST_DOUBTS = 2
 
 
@@ -78,9 +77,8 @@ def is_anchor(sample: FaceSample, buckets: Buckets, strict: bool, cfg: Config) -
 
 
 def doubts(sample: FaceSample) -> int:
-    """What speaks against an anchor, 0..`MOST_DOUBTS`: nobody can say how far it is covered; it may be a blink."""
-    opening = sample.expression.eye_open
-    return (sample.occlusion_ratio is None) + (opening is not None and opening < NEARLY_CLOSED)
+    """What speaks against an anchor, 0..`MOST_DOUBTS`: nobody can say how far it is covered; its lids are down."""
+    return (sample.occlusion_ratio is None) + half_closed(sample.expression)
 
 
 def anchor_score(sample: FaceSample, quality: float, cfg: Config) -> float:
@@ -93,8 +91,7 @@ def anchor_score(sample: FaceSample, quality: float, cfg: Config) -> float:
 
 def _eyes(sample: FaceSample) -> float:
     """What its eyes leave of an anchor's quality: all of it if wide open and turned to the camera, or unknown."""
-    opening, gaze = sample.expression.eye_open, sample.expression.gaze_deg
-    narrow = 0.0 if opening is None else max(0.0, 1.0 - opening / WIDE_OPEN)
+    gaze, narrow = sample.expression.gaze_deg, narrowing(sample.expression)
     away = 0.0 if gaze is None else min(1.0, abs((sample.pose.yaw_deg or 0.0) + gaze) / LOOKS_AWAY_DEG)
     return (1.0 - NARROW_WEIGHT * narrow) * (1.0 - GAZE_WEIGHT * away)
 

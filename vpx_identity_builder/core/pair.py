@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from .buckets import UNKNOWN, is_mouth_open, is_smiling
+from .eyes import half_closed
 from .geometry import centre
 from .pool import BETTER_BY, Scored, TimeSlots
 from .types import Box, FaceSample, PairCandidate
@@ -18,6 +19,8 @@ MAX_CELLS = 32
 """Kinds of pair images that the pool tells apart; beyond them a better kind takes the place of the worst."""
 TOGETHER_BONUS = 0.2
 """Both smiling or both mouths open is worth as much as this much quality (§12: such frames are especially valuable)."""
+LIDS_DOWN_COST = 0.5
+"""Lids that are down on either face cost as much as this much quality: more than doing the same together is worth."""
 DISTANCE_EDGES = (1.5, 2.5, 4.0)
 DISTANCE_BINS = ("touching", "near", "apart", "far")
 """Distance of the face centres in face widths: heads that touch, shoulders that touch, a seat apart, further."""
@@ -96,9 +99,20 @@ def cell_of(pair: PairCandidate) -> str:
     return f"{placing(pair.first.sample.bbox, pair.second.sample.bbox).label} {joint_expression(pair)}"
 
 
-def pair_score(qualities: tuple[float, float], shared: Together, overlap: float) -> float:
-    """The weaker face's quality, less the overlap of the faces, with a bonus for doing the same together."""
-    return min(qualities) - overlap + (TOGETHER_BONUS if shared.any else 0.0)
+def lids_down(first: FaceSample, second: FaceSample) -> bool:
+    """True where either face's lids are not up as usual for its person."""
+    return half_closed(first.expression) or half_closed(second.expression)
+
+
+def pair_score(
+    qualities: tuple[float, float], shared: Together, overlap: float, half_closed_eyes: bool = False
+) -> float:
+    """The weaker face's quality, less the overlap of the faces, with a bonus for doing the same together.
+
+    `half_closed_eyes`: see `lids_down`; it costs more than the bonus gives.
+    """
+    cost = overlap + (LIDS_DOWN_COST if half_closed_eyes else 0.0)
+    return min(qualities) - cost + (TOGETHER_BONUS if shared.any else 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from .buckets import EYES_CLOSED
 from .cast import Rider
 from .config import Config, SelectionConfig
 from .eligible import Judged, judge
+from .eyes import with_usual
 from .novelty import NOTHING_SAVED, dual_novelty
 from .occlusion import judged as with_occlusion
 from .offer import Scales
-from .pair import PairEntry, cell_of, pair_score, together
+from .pair import PairEntry, cell_of, lids_down, pair_score, together
 from .pool import preference
 from .types import Candidate, FaceSample, PairCandidate, PairImage, Vector
 
@@ -29,6 +31,11 @@ class JudgedPair:
     def cell(self) -> str:
         """Kind of the image: who sits left, relative position, joint expression."""
         return f"{self.ids[0]} {cell_of(self.candidate)}"
+
+    @property
+    def lids_down(self) -> bool:
+        """True where either face's lids are down."""
+        return lids_down(self.faces[0].sample, self.faces[1].sample)
 
     def of(self, person_id: int) -> FaceSample:
         """This person's face."""
@@ -71,15 +78,19 @@ def pair_notes(persons: int, images: int, selection: SelectionConfig) -> tuple[s
 
 
 def choose_pairs(judged: Sequence[JudgedPair], scales: Scales, cfg: Config) -> list[JudgedPair]:
-    """One of every kind in turn, the best kind first; apart in time and new, which matters less where too few are."""
-    selection = cfg.selection
-    queues: dict[str, list[JudgedPair]] = {}
-    for pair in sorted(judged, key=_order):
-        queues.setdefault(pair.cell, []).append(pair)
+    """One of every kind in turn, the best kind first; apart in time and new, which matters less where too few are.
+
+    Faces whose lids are down only where too few are left without.
+    """
+    most, least, plateau = cfg.selection.pair_max, cfg.selection.pair_min, scales.face.plateau
     chosen: list[JudgedPair] = []
-    for wanted, limit in ((scales.face.plateau, selection.pair_max), (0.0, selection.pair_min)):
-        while _one_of_each(queues, chosen, wanted, min(limit, selection.pair_max), scales, cfg):
-            continue
+    for down, steps in ((False, ((plateau, most), (0.0, least))), (True, ((plateau, least), (0.0, least)))):
+        queues: dict[str, list[JudgedPair]] = {}
+        for pair in sorted((pair for pair in judged if pair.lids_down == down), key=_order):
+            queues.setdefault(pair.cell, []).append(pair)
+        for wanted, limit in steps:
+            while _one_of_each(queues, chosen, wanted, min(limit, most), scales, cfg):
+                continue
     return chosen
 
 
@@ -135,7 +146,7 @@ def _judged(
     scales: Scales,
     cfg: Config,
 ) -> JudgedPair | None:
-    """None where the two are not surely these two, or one of them does not pass the strict gate after all."""
+    """None where the two are not surely these two, or one fails the strict gate or has closed eyes after all."""
     who = _who(pair, prototypes, scales)
     if who is None:
         return None
@@ -144,17 +155,21 @@ def _judged(
     second = _face(pair.second, riders[ids[1]], stability[1], scales, cfg)
     if not (first.strict.passed and second.strict.passed):
         return None
+    if EYES_CLOSED in (first.buckets.expression, second.buckets.expression):
+        return None
     candidate = replace(
         pair,
         first=replace(first.candidate, buckets=first.buckets),
         second=replace(second.candidate, buckets=second.buckets),
     )
-    score = pair_score((first.quality, second.quality), together(first.sample, second.sample), pair.overlap)
+    both = first.sample, second.sample
+    score = pair_score((first.quality, second.quality), together(*both), pair.overlap, lids_down(*both))
     return JudgedPair(candidate, ids, (first, second), score)
 
 
 def _face(candidate: Candidate, rider: Rider, stability: float, scales: Scales, cfg: Config) -> Judged:
-    shown = replace(candidate, sample=with_occlusion(candidate.sample, rider.gallery))
+    sample = with_usual(with_occlusion(candidate.sample, rider.gallery), rider.person.eyes)
+    shown = replace(candidate, sample=sample)
     medians = rider.person.sharpness.median, rider.person.brightness.median
     return judge(shown, stability, *medians, cfg, scales.policy)
 

@@ -15,7 +15,7 @@ from .config import Config
 from .gates import strict_gate
 from .meeting import is_confirmed
 from .offer import Scales, crop_box, other_boxes
-from .pair import pair_score, together
+from .pair import lids_down, pair_score, together
 from .tracks import Assignment
 from .types import Candidate, FaceSample, PairCandidate
 
@@ -47,7 +47,8 @@ def draft_pair(
         return None
     quality = scales.policy.quality
     qualities = (quality(left.sample, cfg.gates), quality(right.sample, cfg.gates))
-    score = pair_score(qualities, together(left.sample, right.sample), overlap)
+    both = left.sample, right.sample
+    score = pair_score(qualities, together(*both), overlap, lids_down(*both))
     return PairDraft(PairCandidate(first, second, crop, b"", overlap), score)
 
 

@@ -6,37 +6,16 @@ the order in which tracklets appeared does not matter.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
-from functools import lru_cache
 
+from . import eyes
 from .config import FaceIdModel, PersonConfig
 from .geometry import centre
 from .prototype import Reservoir, medoid_index
-from .thinned import Thinned
+from .thinned import Spread
 from .types import FaceSample, Vector
-
-MEDIAN_SAMPLES = 256
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Spread(Thinned[float]):
-    """A bounded, evenly thinned sample of one measure, for its median."""
-
-    capacity: int = MEDIAN_SAMPLES
-
-    @property
-    def median(self) -> float | None:
-        """The median, None before the first value."""
-        return _median(self.values) if self.values else None
-
-
-@lru_cache(maxsize=32)
-def _median(values: tuple[float, ...]) -> float:
-    """Remembered, because a sample changes less often than it is asked."""
-    return statistics.median(values)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +37,7 @@ class Person:
     proximity_sum: float = 0.0
     sharpness: Spread = field(default_factory=Spread)
     brightness: Spread = field(default_factory=Spread)
+    eyes: Spread = field(default_factory=Spread)
     met: frozenset[int] = frozenset()
     prototype: Vector | None = None
 
@@ -105,6 +85,7 @@ def observed(
     contradict.
     """
     measures, sightings, level = sample.measures, 1 + settled, sample.measures.lighting_level
+    opening = eyes.reading(sample)
     size = min(1.0, max(0.0, measures.area_share) ** 0.5 / config.face_size_full)
     strict, others = person.strict, person.loose
     if sample.e_id is not None and trusted:
@@ -126,6 +107,7 @@ def observed(
         proximity_sum=person.proximity_sum + sightings * center_proximity(sample),
         sharpness=person.sharpness if measures.sharpness is None else person.sharpness.add(measures.sharpness, t_ns),
         brightness=person.brightness if level is None else person.brightness.add(level, t_ns),
+        eyes=person.eyes if opening is None else person.eyes.add(opening, t_ns),
         met=person.met,
         prototype=person.prototype,
     )
@@ -146,6 +128,7 @@ def merged(a: Person, b: Person, config: PersonConfig) -> Person:
         proximity_sum=first.proximity_sum + second.proximity_sum,
         sharpness=first.sharpness.merged(second.sharpness),
         brightness=first.brightness.merged(second.brightness),
+        eyes=first.eyes.merged(second.eyes),
         met=(first.met | second.met) - {first.number, second.number},
     )
     return replace(joined, prototype=prototype_of(joined, config)[0])

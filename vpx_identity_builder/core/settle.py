@@ -9,6 +9,7 @@ from .cast import Cast, Rider, join_all
 from .config import Config
 from .coverage import coverage_of
 from .eligible import Judged, judge
+from .eyes import with_usual
 from .occlusion import judged as with_occlusion
 from .offer import Scales
 from .pair_choice import pair_images, pair_notes
@@ -116,7 +117,8 @@ def _judged(rider: Rider, prototype: Vector, strangers: Sequence[Vector], scales
             continue
         others = [scales.stability(e_id, stranger) for stranger in strangers]
         if all(other is None or other.value <= own.value for other in others):
-            candidate = replace(candidate, sample=with_occlusion(candidate.sample, rider.gallery))
+            sample = with_usual(with_occlusion(candidate.sample, rider.gallery), rider.person.eyes)
+            candidate = replace(candidate, sample=sample)
             kept.append(judge(candidate, own.value, median_sharpness, median_brightness, cfg, scales.policy))
     return kept
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Generic, Self, TypeVar
 
 import numpy as np
@@ -76,3 +78,34 @@ def _evenly(weights: list[int], spacing: int, turn: int) -> list[int]:
             chosen.append(index)
             mark += -(-(end - mark) // spacing) * spacing
     return chosen
+
+
+MEDIAN_SAMPLES = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread(Thinned[float]):
+    """A bounded, evenly thinned sample of one measure, for its median and quantiles."""
+
+    capacity: int = MEDIAN_SAMPLES
+
+    @property
+    def median(self) -> float | None:
+        """The median, None before the first value."""
+        return _median(self.values) if self.values else None
+
+    def quantile(self, share: float) -> float | None:
+        """The value that this share (0..1) of the sample lies below; None before the first value."""
+        return _quantile(self.values, share) if self.values else None
+
+
+@lru_cache(maxsize=32)
+def _median(values: tuple[float, ...]) -> float:
+    """Remembered, because a sample changes less often than it is asked."""
+    return statistics.median(values)
+
+
+@lru_cache(maxsize=32)
+def _quantile(values: tuple[float, ...], share: float) -> float:
+    """Remembered like the median."""
+    return float(np.quantile(values, share))

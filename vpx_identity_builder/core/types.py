@@ -48,7 +48,8 @@ class Pose:
 class ExpressionSignals:
     """Openings and smile in 0..1 (§5), None = unknown; `happy_probability` stands in for a missing smile only.
 
-    `gaze_deg`: where the eyes look, sideways against the head, > 0 towards the image's right.
+    `gaze_deg`: where the eyes look, sideways against the head, > 0 towards the image's right. `eye_usual`: the person's
+    usual `eye_open` over the video, see `eyes`; None where too little was seen of it.
     """
 
     mouth_open: float | None = None
@@ -56,6 +57,7 @@ class ExpressionSignals:
     smile: float | None = None
     happy_probability: float | None = None
     gaze_deg: float | None = None
+    eye_usual: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from vpx.face_expression.calibration import (
     EYE_OPEN,
     EYE_OPEN_SMILING,
     EYES_ALIKE,
+    LAUGH_FROM,
     MOUTH_OPEN,
     MOUTH_STRETCH_FROM,
     SMILE,
@@ -21,6 +22,7 @@ from vpx.face_expression.geometry import MouthMeasures
 from vpx.face_expression.judge import (
     expression_signals,
     eye_ratio,
+    eye_scale,
     gaze_deg,
     intensity,
     mouth_opening,
@@ -70,15 +72,23 @@ def test_eyes_that_agree_give_their_mean() -> None:
     assert eye_ratio([]) is None
 
 
-@given(st.lists(st.floats(0, 0.5), min_size=1, max_size=2), st.booleans())
-def test_eyes_are_closed_only_if_every_eye_is_or_both_nearly_are(gaps: list[float], smiling: bool) -> None:
-    cut = (EYE_OPEN_SMILING if smiling else EYE_OPEN).cut
-    ratio = eye_ratio(gaps, smiling)
+@given(st.lists(st.floats(0, 0.5), min_size=1, max_size=2), st.none() | st.floats(0, 1))
+def test_eyes_are_closed_only_if_every_eye_is_or_both_nearly_are(gaps: list[float], smile: float | None) -> None:
+    cut = eye_scale(smile).cut
+    ratio = eye_ratio(gaps, smile)
     assert ratio is not None
     if max(gaps) < cut - 1e-6:
         assert ratio < CUT
     if max(gaps) > cut + EYES_ALIKE:
         assert ratio >= CUT - 1e-9
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_the_more_a_face_smiles_the_narrower_open_eyes_may_be(a: float, b: float) -> None:
+    assert EYE_OPEN_SMILING.cut - 1e-9 <= eye_scale(max(a, b)).cut <= eye_scale(min(a, b)).cut <= EYE_OPEN.cut
+    assert eye_scale(CUT).cut == EYE_OPEN.cut
+    assert eye_scale(LAUGH_FROM).cut == pytest.approx(EYE_OPEN_SMILING.cut)
+    assert eye_scale(None).cut == pytest.approx(EYE_OPEN_SMILING.cut)
 
 
 def test_two_eyes_that_read_alike_are_one_measurement() -> None:

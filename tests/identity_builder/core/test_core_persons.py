@@ -10,10 +10,8 @@ from vpx_identity_builder.core.cast import Cast, Rider, forget_least_seen, join_
 from vpx_identity_builder.core.config import Config, PersonConfig, TrackConfig
 from vpx_identity_builder.core.coverage import coverage_of
 from vpx_identity_builder.core.persons import (
-    MEDIAN_SAMPLES,
     Evidence,
     Person,
-    Spread,
     center_proximity,
     may_join,
     new_person,
@@ -23,6 +21,7 @@ from vpx_identity_builder.core.persons import (
     track_score,
 )
 from vpx_identity_builder.core.pool import Pool
+from vpx_identity_builder.core.thinned import MEDIAN_SAMPLES, Spread
 
 from .strategies import FRAME, sample
 from .test_core_tracks import model_of

@@ -52,8 +52,12 @@ sockets are dark or glasses reflect), open .16 to .36. Between .115 and .155 lay
 that do not smile: those looked at were blinking or had their lids half down."""
 
 EYE_OPEN_SMILING = Scale(zero=0.0, cut=0.115, full=0.30)
-"""The same of a face that smiles, or whose mouth is unknown: a laugh narrows open eyes to .12. Closed eyes of laughing
+"""The same of a face that laughs, or whose mouth is unknown: a laugh narrows open eyes to .12. Closed eyes of laughing
 people were at .00 to .10."""
+
+LAUGH_FROM = 0.6
+"""Smile (0..1) that narrows eyes in full; from the cut point up to here the cut for eyes goes over from one to the
+other. Open eyes with a lid gap under .155 were all at smiles of .66 and above, but for one at .38."""
 
 EYES_ALIKE = 0.04
 """Lid gaps of two eyes that differ by less are one measurement made twice; winks differ by .10 to .19."""

@@ -10,12 +10,14 @@ from vpx.face_expression.calibration import (
     EYE_OPEN_SMILING,
     EYEBALL_RADIUS,
     EYES_ALIKE,
+    LAUGH_FROM,
     MAX_EYE_ASYMMETRY,
     MOUTH_OPEN,
     MOUTH_STRETCH_FROM,
     SMILE,
     SMILE_BACK,
     SMILE_WING,
+    Scale,
 )
 from vpx.face_expression.geometry import MouthMeasures
 
@@ -37,15 +39,22 @@ def readable_eyes(widths_px: tuple[float, float]) -> tuple[bool, bool]:
     return left, right
 
 
-def eye_ratio(gaps: list[float], smiling: bool = False) -> float | None:
+def eye_scale(smile: float | None) -> Scale:
+    """The scale of lid gaps for a face that smiles so much (0..1, None: unknown): the more, the narrower open eyes."""
+    laugh = 1.0 if smile is None else min(1.0, max(0.0, (smile - CUT) / (LAUGH_FROM - CUT)))
+    return Scale(EYE_OPEN.zero, EYE_OPEN.cut + laugh * (EYE_OPEN_SMILING.cut - EYE_OPEN.cut), EYE_OPEN.full)
+
+
+def eye_ratio(gaps: list[float], smile: float | None = 0.0) -> float | None:
     """One ratio for the readable eyes: of their mean gap, or of the more open eye where one is closed and one open.
 
     "Eyes closed" means that both are: a wink (one lid down) or a bad reading of one eye must not fall below the cut,
     and the mean could. A smile narrows the eyes: what is nearly closed otherwise is still open in a laugh.
+    `smile` 0..1, None: unknown.
     """
     if not gaps:
         return None
-    scale = EYE_OPEN_SMILING if smiling else EYE_OPEN
+    scale = eye_scale(smile)
     narrow, wide = scale.ratio(min(gaps)), scale.ratio(max(gaps))
     if max(gaps) - min(gaps) > EYES_ALIKE and narrow < CUT <= wide:
         return wide
@@ -77,8 +86,7 @@ def expression_signals(
         signals["mouth_gap_raw"] = mouth.gap
         signals["mouth_width_raw"] = mouth.width
         signals["smile_raw"] = smile_measure(mouth)
-    smiling = signals.get("smile_intensity", CUT) >= CUT
-    eyes = eye_ratio(list(eye_gaps.values()), smiling)
+    eyes = eye_ratio(list(eye_gaps.values()), signals.get("smile_intensity"))
     if eyes is not None:
         signals["eye_open_ratio"] = eyes
     shifts = iris_shifts or {}
