@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -23,11 +22,10 @@ from vpx_vision_embed.embedder import MAX_BATCH, VisionEmbedder, choose_model
 from vpx_vision_embed.errors import ClosedError, CropError
 from vpx_vision_embed.inputs import Faces, field, read_faces, read_poses
 from vpx_vision_embed.models import ModelSpec
-from vpx_vision_embed.output import SIGNALS, embedding, empty_output, marks, signals, skipped
-from vpx_vision_embed.plan import CropPlan, FacePlan, Pose, fill, planner_for
+from vpx_vision_embed.output import SIGNALS, empty_output, marks, observation
+from vpx_vision_embed.plan import CropPlan, FacePlan, FramePlan, Pose, fill, planner_for
 from vpx_vision_embed.preprocess import check_crop
 from vpx_vision_embed.settings import SettingDescription, VisionEmbedSettings, described, resolve
-from vpx_vision_embed.types import VisionEmbedOutput
 
 if TYPE_CHECKING:
     from vpx.sdk.marks import Mark
@@ -43,16 +41,6 @@ _GPU_MEMORY_MB = 1024
 Deps = Mapping[str, Observation] | None
 
 
-@dataclass(frozen=True)
-class _FramePlan:
-    frame: Frame
-    image_size: tuple[int, int]
-    faces: tuple[FacePlan, ...]
-    invalid: int
-    bad_input: bool
-    tracks: int
-
-
 class VisionEmbedAnalyzer(Module):
     """Embeds faces and upper bodies with DINOv2, SigLIP or the bundled model (design document §3, §4, §13).
 
@@ -65,6 +53,7 @@ class VisionEmbedAnalyzer(Module):
         device: "auto", "cpu" or "cuda".
         backend: "auto", "onnx" or "timm".
         threads: CPU threads per inference.
+        precision: "fp32", or "fp16", "bf16", "int8" where the backend and its files have it (docs/vision-embed.md).
         max_faces: faces embedded per frame, largest first.
         min_face_px: shorter side in px below which a face is not embedded.
         smoothing_alpha: weight of the newest box of a track, 0..1.
@@ -86,6 +75,7 @@ class VisionEmbedAnalyzer(Module):
         device: str | None = None,
         backend: str | None = None,
         threads: int | None = None,
+        precision: str | None = None,
         max_faces: int | None = None,
         min_face_px: float | None = None,
         smoothing_alpha: float | None = None,
@@ -102,6 +92,7 @@ class VisionEmbedAnalyzer(Module):
             "device": device,
             "backend": backend,
             "threads": threads,
+            "precision": precision,
             "max_faces": max_faces,
             "min_face_px": min_face_px,
             "smoothing_alpha": smoothing_alpha,
@@ -223,13 +214,14 @@ class VisionEmbedAnalyzer(Module):
         found = sum(plan is not None for plan in plans)
         timing = {step: ms / found for step, ms in self._step_timings.items()} if found else {}
         self._step_timings = None
-        return [None if plan is None else self._observation(plan, dict(timing)) for plan in plans]
+        empty = empty_output(self._face, self._body)
+        return [None if plan is None else observation(self.name, plan, empty, dict(timing)) for plan in plans]
 
     def annotate(self, obs: Observation) -> list[Mark]:
         """The embedded square of each face, grey with the reason where there is none."""
         return marks(obs)
 
-    def _plan(self, frame: Frame, deps: Mapping[str, Observation]) -> _FramePlan | None:
+    def _plan(self, frame: Frame, deps: Mapping[str, Observation]) -> FramePlan | None:
         detection = deps.get(FACES)
         if detection is None:
             return None
@@ -237,15 +229,17 @@ class VisionEmbedAnalyzer(Module):
         try:
             check_crop(image)
         except CropError:
-            return _FramePlan(frame, (0, 0), (), 0, True, self._planner.tracks)
+            return FramePlan(frame, (0, 0), (), 0, True, self._planner.tracks)
         height, width = image.shape[:2]
         faces, poses, bad_input = self._read(detection, deps.get(POSES), width, height)
         plans = self._cut(image, faces, poses, frame.t_src_ns)
-        return _FramePlan(frame, (width, height), tuple(plans), faces.invalid, bad_input, self._planner.tracks)
+        return FramePlan(frame, (width, height), tuple(plans), faces.invalid, bad_input, self._planner.tracks)
 
     def _open(self, spec: ModelSpec) -> VisionEmbedder:
         values = self.settings
-        return VisionEmbedder(spec.key, values.device, threads=values.threads, backend=values.backend)
+        return VisionEmbedder(
+            spec.key, values.device, threads=values.threads, backend=values.backend, precision=values.precision
+        )
 
     @processing_step(name="read", description="Faces and poses out of the other modules' observations")
     def _read(self, detection: object, pose: object, width: int, height: int) -> tuple[Faces, list[Pose], bool]:
@@ -274,28 +268,3 @@ class VisionEmbedAnalyzer(Module):
     def _embed_bodies(self, crops: list[CropPlan]) -> None:
         if self._body is not None:
             fill(self._body.embed, crops)
-
-    def _observation(self, plan: _FramePlan, timing: dict[str, float]) -> Observation:
-        faces = [embedding(face) for face in plan.faces]
-        output = replace(self._empty_output(), faces=faces)
-        return Observation(
-            source=self.name,
-            frame_id=plan.frame.frame_id,
-            t_ns=plan.frame.t_src_ns,
-            signals=signals(output),
-            data=output,
-            metadata={
-                "image_size": list(plan.image_size),
-                "_metrics": {
-                    "invalid_boxes": plan.invalid,
-                    "bad_input": plan.bad_input,
-                    "tracks": plan.tracks,
-                    "skipped": skipped(faces),
-                },
-            },
-            timing=timing,
-        )
-
-    def _empty_output(self) -> VisionEmbedOutput:
-        face, body = self._face, self._body
-        return empty_output(face.spec if face is not None else None, body.spec if body is not None else None)

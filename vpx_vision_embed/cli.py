@@ -73,15 +73,23 @@ def pull(
 def export(
     name: Annotated[str, typer.Argument(help="A model's key; its weights must be local.")],
     precision: Annotated[ExportPrecision, typer.Option(help="fp32, fp16 or int8.")] = "fp32",
+    calibrate: Annotated[
+        Path | None, typer.Option(help="Photo, folder of photos or video; int8 of the bundled model needs one.")
+    ] = None,
 ) -> None:
     """Write a model as ONNX for ONNX Runtime; kept only if it answers like the model it came from."""
     try:
         from vpx_vision_embed.backends.export import export as export_model
 
-        done = export_model(get_spec(name), precision)
+        done = export_model(get_spec(name), precision, calibrate)
     except VisionEmbedError as error:
         raise _fail(error, EXIT_SETTINGS) from error
-    typer.echo(f"{done.path} answers at a cosine of at least {done.least_cosine:.5f} to the model it came from")
+    typer.echo(
+        f"{done.path} answers at a cosine of at least {done.least_cosine:.5f}, {done.mean_cosine:.5f} in the mean, "
+        f"to the model it came from"
+    )
+    if done.kept_fp32:
+        typer.echo(f"too sensitive for {precision} and kept in fp32: {', '.join(done.kept_fp32)}")
 
 
 @app.command()

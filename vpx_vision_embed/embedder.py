@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self
 
@@ -20,7 +20,7 @@ from vpx_vision_embed.backends.base import Backend, CropBackend, Device, Precisi
 from vpx_vision_embed.errors import BackendError, ClosedError
 from vpx_vision_embed.frame import embed_frame
 from vpx_vision_embed.models import AUTO_BODY, AUTO_FACE, BUNDLED, ModelSpec, get_spec
-from vpx_vision_embed.preprocess import check_crop, empty_batch, preprocess
+from vpx_vision_embed.preprocess import Room, check_crop, preprocess
 from vpx_vision_embed.types import Box, VisionEmbedOutput
 
 BackendName = Literal["auto", "onnx", "timm"]
@@ -86,11 +86,13 @@ class VisionEmbedder:
         compiled: bool = False,
     ) -> None:
         self.spec = choose_model(model)
-        chosen = _choose_backend(self.spec, backend)
-        if chosen == "onnx" and (precision == "bf16" or compiled):
-            raise BackendError("bf16 and compiled belong to the timm backend")
+        torch_only = precision == "bf16" or compiled
+        chosen = _choose_backend(self.spec, backend, torch_only)
+        if chosen == "onnx" and torch_only:
+            what = "torch.compile" if compiled else "precision bf16"
+            raise BackendError(f"{what} is for the backend timm, which {self.spec.key} does not run on here")
         if chosen == "timm" and precision == "int8":
-            raise BackendError("int8 belongs to the ONNX backend")
+            raise BackendError(f"precision int8 is for the backend onnx: {self.spec.key} runs on timm here")
         self._key: _Key = (self.spec.key, device, chosen, threads, precision, compiled)
         self._own = threading.local()
         self._backend: Backend | None = _acquire(self._key, self.spec, device)
@@ -138,16 +140,16 @@ class VisionEmbedder:
             if isinstance(backend, CropBackend):
                 answer = backend.infer_crops(part)
             else:
-                answer = backend.infer(preprocess(part, self.spec.preprocessing, self._batch(len(part))))
+                answer = backend.infer(preprocess(part, self.spec.preprocessing, self._room()))
             rows[start : start + len(part)] = unit_rows(answer)
         return rows
 
-    def _batch(self, count: int) -> NDArray[np.float32]:
-        """This thread's batch, kept between calls: fresh memory costs as much as filling it."""
-        batch: NDArray[np.float32] | None = getattr(self._own, "batch", None)
-        if batch is None or len(batch) < count:
-            batch = self._own.batch = empty_batch(count, self.spec.preprocessing)
-        return batch
+    def _room(self) -> Room:
+        """This thread's memory for preprocessing."""
+        room: Room | None = getattr(self._own, "room", None)
+        if room is None:
+            room = self._own.room = Room(self.spec.preprocessing)
+        return room
 
     def embed_frame(
         self, frame: NDArray[np.uint8], faces: Sequence[Box], poses: Sequence[NDArray[np.float64]] = ()
@@ -166,8 +168,7 @@ class VisionEmbedder:
         Raises:
             CropError: not such a frame or pose. ClosedError, BackendError: as `embed`.
         """
-        output = embed_frame(self.embed, self.spec, frame, faces, poses)
-        return replace(output, face_model=self.version, body_model=self.version)
+        return embed_frame(self.embed, self, frame, faces, poses)
 
     def close(self) -> None:
         """Give the model back; it is freed with its last user. A second call does nothing."""
@@ -207,9 +208,11 @@ def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(rows / norms, np.float32)
 
 
-def _choose_backend(spec: ModelSpec, wanted: BackendName) -> Literal["onnx", "timm"]:
+def _choose_backend(spec: ModelSpec, wanted: BackendName, torch_only: bool) -> Literal["onnx", "timm"]:
     if wanted != "auto":
         return wanted
+    if torch_only and weights.has_state_dict(spec):
+        return "timm"
     return "timm" if not weights.has_onnx(spec) and weights.is_present(spec) else "onnx"
 
 

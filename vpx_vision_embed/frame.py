@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from vpx_vision_embed.crops import Image
 from vpx_vision_embed.errors import CropError
 from vpx_vision_embed.inputs import Face
-from vpx_vision_embed.models import ModelSpec
-from vpx_vision_embed.output import embedding, empty_output
+from vpx_vision_embed.output import Model, embedding, empty_output
 from vpx_vision_embed.plan import Embed, FramePlanner, fill
 from vpx_vision_embed.preprocess import check_crop
 from vpx_vision_embed.types import Box, VisionEmbedOutput, with_faces
@@ -20,9 +19,9 @@ MIN_FACE_PX = 1.0
 
 
 def embed_frame(
-    embed: Embed, spec: ModelSpec, frame: Image, faces: Sequence[Box], poses: Sequence[NDArray[np.float64]]
+    embed: Embed, model: Model, frame: Image, faces: Sequence[Box], poses: Sequence[NDArray[np.float64]]
 ) -> VisionEmbedOutput:
-    """See `VisionEmbedder.embed_frame`; `embed` is the embedder's and `spec` its row."""
+    """See `VisionEmbedder.embed_frame`; `embed` is the embedder's and `model` names it."""
     check_crop(frame)
     for index, pose in enumerate(poses):
         if np.shape(pose) != (17, 3):
@@ -31,4 +30,4 @@ def embed_frame(
     planner = FramePlanner(max(1, len(listed)), MIN_FACE_PX, 1.0, with_body=True)
     plans = planner.plan(frame, listed, [np.asarray(pose, np.float64) for pose in poses], 0)
     fill(embed, [crop for plan in plans for crop in (plan.crop, plan.body) if crop is not None])
-    return with_faces(empty_output(spec, spec), [embedding(plan) for plan in plans])
+    return with_faces(empty_output(model, model), [embedding(plan) for plan in plans])

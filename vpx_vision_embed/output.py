@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from vpx.sdk import BBoxMark, DrawStyle
+from vpx.sdk import BBoxMark, DrawStyle, Observation
 
 from vpx_vision_embed.inputs import field
 from vpx_vision_embed.models import ModelSpec
-from vpx_vision_embed.plan import CropPlan, FacePlan
-from vpx_vision_embed.types import FaceEmbedding, Vector, VisionEmbedOutput
+from vpx_vision_embed.plan import CropPlan, FacePlan, FramePlan
+from vpx_vision_embed.types import FaceEmbedding, Vector, VisionEmbedOutput, with_faces
 
 if TYPE_CHECKING:
     from vpx.sdk.marks import Mark
@@ -22,20 +22,55 @@ _EMBEDDED_STYLE = DrawStyle(color=(80, 200, 80))
 _SKIPPED_STYLE = DrawStyle(color=(150, 150, 150))
 
 
-def empty_output(face: ModelSpec | None, body: ModelSpec | None) -> VisionEmbedOutput:
+class Model(Protocol):
+    """What an output says of a model."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Its row."""
+
+    @property
+    def version(self) -> str:
+        """Its version tag, with the precision where that is not fp32."""
+
+
+def empty_output(face: Model | None, body: Model | None) -> VisionEmbedOutput:
     """An output without faces that names its models and their novelty scales; None = no such model runs."""
+    face_row, body_row = face.spec if face is not None else None, body.spec if body is not None else None
     return VisionEmbedOutput(
         faces=[],
         face_model=face.version if face is not None else "",
-        face_dim=face.dim if face is not None else 0,
+        face_dim=face_row.dim if face_row is not None else 0,
         body_model=body.version if body is not None else "",
-        body_dim=body.dim if body is not None else 0,
-        face_novelty_threshold=face.novelty.threshold if face is not None else 0.0,
-        face_plateau=face.novelty.plateau if face is not None else 0.0,
-        face_calibrated=face is not None and face.novelty.calibrated,
-        body_novelty_threshold=body.novelty.threshold if body is not None else 0.0,
-        body_plateau=body.novelty.plateau if body is not None else 0.0,
-        body_calibrated=body is not None and body.novelty.calibrated,
+        body_dim=body_row.dim if body_row is not None else 0,
+        face_novelty_threshold=face_row.novelty.threshold if face_row is not None else 0.0,
+        face_plateau=face_row.novelty.plateau if face_row is not None else 0.0,
+        face_calibrated=face_row is not None and face_row.novelty.calibrated,
+        body_novelty_threshold=body_row.novelty.threshold if body_row is not None else 0.0,
+        body_plateau=body_row.novelty.plateau if body_row is not None else 0.0,
+        body_calibrated=body_row is not None and body_row.novelty.calibrated,
+    )
+
+
+def observation(source: str, plan: FramePlan, empty: VisionEmbedOutput, timing: dict[str, float]) -> Observation:
+    """What the module `source` says about a frame whose slots are filled; `empty` names the models."""
+    output = with_faces(empty, [embedding(face) for face in plan.faces])
+    return Observation(
+        source=source,
+        frame_id=plan.frame.frame_id,
+        t_ns=plan.frame.t_src_ns,
+        signals=signals(output),
+        data=output,
+        metadata={
+            "image_size": list(plan.image_size),
+            "_metrics": {
+                "invalid_boxes": plan.invalid,
+                "bad_input": plan.bad_input,
+                "tracks": plan.tracks,
+                "skipped": skipped(output.faces),
+            },
+        },
+        timing=timing,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from visualbase import Frame
 
 from vpx_vision_embed.crops import (
     FACE_EXPAND,
@@ -59,6 +60,18 @@ class FacePlan:
     crop: CropPlan | None = None
     body: CropPlan | None = None
     body_source: str | None = None
+
+
+@dataclass(frozen=True)
+class FramePlan:
+    """One frame: its faces, how many boxes were none, whether its input could not be read, and how many tracks live."""
+
+    frame: Frame
+    image_size: tuple[int, int]
+    faces: tuple[FacePlan, ...]
+    invalid: int
+    bad_input: bool
+    tracks: int
 
 
 class FramePlanner:

@@ -45,13 +45,29 @@ class _Block:
     weights: Floats
 
 
-def preprocess(crops: Sequence[NDArray[np.uint8]], spec: Preprocessing, out: Floats | None = None) -> Floats:
+class Room:
+    """Memory that one thread's calls of `preprocess` use again: fresh memory costs as much as filling it."""
+
+    def __init__(self, spec: Preprocessing) -> None:
+        self._spec = spec
+        self._batch = empty_batch(1, spec)
+        self.square = np.empty((spec.size_px, spec.size_px, 3), np.uint8)
+        self.planes = tuple(np.empty((spec.size_px, spec.size_px), np.uint8) for _ in range(3))
+
+    def batch(self, count: int) -> Floats:
+        """(count, 3, size_px, size_px) float32, not filled."""
+        if len(self._batch) < count:
+            self._batch = empty_batch(count, self._spec)
+        return self._batch[:count]
+
+
+def preprocess(crops: Sequence[NDArray[np.uint8]], spec: Preprocessing, room: Room | None = None) -> Floats:
     """Resize, centre-crop and normalise.
 
     Args:
         crops: (h, w, 3) uint8 BGR images of any sizes, h and w at least 1.
         spec: the model's preprocessing.
-        out: (at least n, 3, size_px, size_px) float32 to write into; by default a new array.
+        room: memory to work in, for which the answer is good until the next call; by default new memory.
 
     Returns:
         (n, 3, size_px, size_px) float32, RGB planes.
@@ -59,13 +75,13 @@ def preprocess(crops: Sequence[NDArray[np.uint8]], spec: Preprocessing, out: Flo
     Raises:
         CropError: anything else than such an image.
     """
-    whole = empty_batch(len(crops), spec) if out is None else out
-    batch = whole[: len(crops)]
+    room = Room(spec) if room is None else room
+    batch = room.batch(len(crops))
     scale, offset = _affine(spec)
-    resize = resized_centre if spec.resampling == "bicubic" else quickly_resized
     for index, crop in enumerate(crops):
         check_crop(crop, index)
-        for plane, normal, factor, shift in zip(resize(crop, spec), batch[index], scale, offset, strict=True):
+        planes = resized_centre(crop, spec) if spec.resampling == "bicubic" else quickly_resized(crop, spec, room)
+        for plane, normal, factor, shift in zip(planes, batch[index], scale, offset, strict=True):
             np.multiply(plane, factor, out=normal)
             normal += shift
     return batch
@@ -107,8 +123,11 @@ def resized_size(height: int, width: int, spec: Preprocessing) -> tuple[tuple[in
     return (out_height, out_width), (round((out_height - spec.size_px) / 2), round((out_width - spec.size_px) / 2))
 
 
-def quickly_resized(crop: NDArray[np.uint8], spec: Preprocessing) -> Sequence[NDArray[np.uint8]]:
-    """Three (size, size) uint8 planes, RGB: the centre square, halved while twice too large, then interpolated."""
+def quickly_resized(crop: NDArray[np.uint8], spec: Preprocessing, room: Room) -> Sequence[NDArray[np.uint8]]:
+    """Three (size, size) uint8 planes, RGB: the centre square, halved while twice too large, then interpolated.
+
+    They lie in `room`.
+    """
     height, width = crop.shape[:2]
     side = max(1, round(min(height, width) * spec.crop_pct))
     top, left = (height - side) // 2, (width - side) // 2
@@ -117,8 +136,9 @@ def quickly_resized(crop: NDArray[np.uint8], spec: Preprocessing) -> Sequence[ND
         square = cv2.resize(square[: 2 * half, : 2 * half], (half, half), interpolation=cv2.INTER_AREA)
     nearly_right = len(square) <= _CUBIC_UP_TO * spec.size_px
     resampling = cv2.INTER_CUBIC if nearly_right else cv2.INTER_LINEAR
-    blue, green, red = cv2.split(cv2.resize(square, (spec.size_px, spec.size_px), interpolation=resampling))
-    return np.asarray(red, np.uint8), np.asarray(green, np.uint8), np.asarray(blue, np.uint8)
+    cv2.resize(square, (spec.size_px, spec.size_px), dst=room.square, interpolation=resampling)
+    cv2.split(room.square, room.planes)
+    return room.planes[::-1]
 
 
 def _apply(rows: Floats, plan: tuple[_Block, ...]) -> Floats:
@@ -166,6 +186,7 @@ def _bicubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(x < 1.0, near, np.where(x < _SUPPORT, far, 0.0))
 
 
+@lru_cache(maxsize=8)
 def _affine(spec: Preprocessing) -> tuple[Floats, Floats]:
     std = np.asarray(spec.std, np.float64)
     scale = 1.0 / (255.0 * std)

@@ -34,6 +34,10 @@ class VisionEmbedSettings(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA if the library offers it")
     backend: Literal["auto", "onnx", "timm"] = Field("auto", description="auto: ONNX Runtime if an ONNX file is local")
     threads: int = Field(2, ge=1, le=64, description="CPU threads per inference; more than cores slows all down")
+    precision: Literal["fp32", "fp16", "bf16", "int8"] = Field(
+        "fp32",
+        description="of the arithmetic: fp16, int8: after `vision-embed export`; bf16: timm only",
+    )
     max_faces: int = Field(8, ge=1, le=64, description="faces embedded per frame, largest first")
     min_face_px: float = Field(24.0, ge=1, le=4096, description="shorter side in px below which a face has no detail")
     smoothing_alpha: float = Field(0.4, gt=0, le=1, description="weight of the newest box; the design says 0.3 to 0.5")

@@ -75,6 +75,11 @@ def has_onnx(spec: ModelSpec) -> bool:
     return _find_folder(spec, spec.onnx[0].name) is not None
 
 
+def has_state_dict(spec: ModelSpec) -> bool:
+    """Whether a state dict of the model is there, right or wrong."""
+    return _state_dict_path(spec) is not None
+
+
 def locate(spec: ModelSpec, precision: str = "fp32") -> Path:
     """The verified ONNX model file of a row at a precision; its external data lies verified beside it.
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -11,8 +12,16 @@ import pytest
 from visualbase import Frame
 from vpx.sdk import Capability, Observation, get_processing_steps
 
-from vpx_vision_embed import ClosedError, VisionEmbedAnalyzer, VisionEmbedOutput, WeightsMissingError
+from vpx_vision_embed import (
+    ClosedError,
+    VisionEmbedAnalyzer,
+    VisionEmbedError,
+    VisionEmbedOutput,
+    WeightsMissingError,
+)
+from vpx_vision_embed.backends.export import export
 from vpx_vision_embed.embedder import _sessions
+from vpx_vision_embed.models import BUNDLED
 from vpx_vision_embed.types import REASONS
 
 BATCH_TOLERANCE = 1e-5
@@ -337,6 +346,26 @@ def test_a_failed_initialize_leaves_nothing_open(fake_model: str) -> None:
     assert not _sessions
     with pytest.raises(WeightsMissingError):
         module.initialize()
+
+
+@pytest.mark.real
+def test_the_precision_that_ran_is_named_in_every_output(bundled_path: Path, models_dir: Path, fakes: Any) -> None:
+    shutil.copytree(bundled_path.parent, models_dir / BUNDLED.key)
+    export(BUNDLED, "fp16")
+
+    with VisionEmbedAnalyzer(precision="fp16") as analyzer:
+        output = run(analyzer, fakes.frame(40), detection(fakes, (3, (100, 80, 60, 80)))).data
+    assert (output.face_model, output.body_model) == (f"{BUNDLED.version}-fp16",) * 2
+    assert output.faces[0].embedded
+
+
+@pytest.mark.parametrize(
+    ("precision", "complaint"), [("fp16", "--precision fp16"), ("int8", "--precision int8"), ("bf16", "timm")]
+)
+def test_a_precision_that_cannot_be_had_says_what_is_missing(fake_model: str, precision: str, complaint: str) -> None:
+    with pytest.raises(VisionEmbedError, match=complaint):
+        VisionEmbedAnalyzer(precision=precision).initialize()
+    assert not _sessions
 
 
 def test_the_module_says_what_it_is(module: VisionEmbedAnalyzer) -> None:

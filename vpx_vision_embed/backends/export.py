@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,30 +10,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpx_vision_embed import weights
+from vpx_vision_embed.backends.convert import needs_pictures, to_fp16, to_int8, to_int8_measured
 from vpx_vision_embed.backends.onnx import OnnxBackend
-from vpx_vision_embed.errors import BackendUnavailableError, ExportError, WeightsError
+from vpx_vision_embed.calibration import read_calibration
+from vpx_vision_embed.errors import ExportError, WeightsError
 from vpx_vision_embed.models import ExportPrecision, ModelSpec
+from vpx_vision_embed.preprocess import preprocess
 
 LEAST_COSINE: dict[ExportPrecision, float] = {"fp32": 0.99999, "fp16": 0.999, "int8": 0.97}
 """Cosine of every parity image between the export and fp32, below which the export is thrown away."""
-_QUANTIZED = "DynamicQuantizeLinear"
+MEAN_COSINE: dict[ExportPrecision, float] = {"int8": 0.99}
+"""Mean of the same, where ranges were measured on pictures; the check is made with other squares of them."""
 _OPSET = 17
 _PARITY_IMAGES = 8
 
 
 @dataclass(frozen=True)
 class Export:
-    """A kept export and its smallest cosine to the model it came from, over the parity images."""
+    """A kept export, its smallest and mean cosine to the model it came from over the parity images.
+
+    `kept_fp32`: layers of an int8 export that are fp32 because they are too sensitive.
+    """
 
     path: Path
     precision: ExportPrecision
     least_cosine: float
+    mean_cosine: float
+    kept_fp32: tuple[str, ...] = ()
 
 
-def export(spec: ModelSpec, precision: ExportPrecision = "fp32") -> Export:
+def export(spec: ModelSpec, precision: ExportPrecision = "fp32", pictures: Path | None = None) -> Export:
     """Write `<models_dir>/vision/<name>.onnx` and its checksum list from the row's verified weights, or nothing at all.
 
     A row with a timm architecture is exported from its state dict; any other row's own ONNX file is only converted.
+
+    Args:
+        spec: the row.
+        precision: "fp32", "fp16" or "int8".
+        pictures: photo, folder of photos or video; needed by int8 of a convolutional model, which measures ranges.
 
     Raises:
         WeightsError: the weights are missing or wrong. BackendUnavailableError: the extra `timm` is not installed.
@@ -47,40 +57,70 @@ def export(spec: ModelSpec, precision: ExportPrecision = "fp32") -> Export:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as scratch:
-            return _export(spec, precision, Path(scratch), folder)
+            return _export(spec, precision, pictures, Path(scratch), folder)
     except OSError as error:
         if isinstance(error, WeightsError):
             raise
         raise ExportError(f"{spec.key} could not be exported to {folder}: {error.strerror or error}") from error
 
 
-def _export(spec: ModelSpec, precision: ExportPrecision, scratch: Path, folder: Path) -> Export:
+def _export(spec: ModelSpec, precision: ExportPrecision, pictures: Path | None, scratch: Path, folder: Path) -> Export:
+    whole = _whole(spec, precision, scratch)
+    part = scratch / weights.onnx_name(spec, precision)
+    parity, kept = parity_images(spec), tuple[str, ...]()
+    measured = precision == "int8" and needs_pictures(whole)
+    expected = None if measured else _answer(spec, whole, parity)
+    if precision == "fp32":
+        whole.replace(part)
+    elif precision == "fp16":
+        to_fp16(whole, part)
+    elif not measured:
+        to_int8(whole, part)
+    else:
+        if pictures is None:
+            raise ExportError(
+                f"int8 of {spec.key} measures ranges: name a photo, a folder of photos or a video with --calibrate"
+            )
+        squares = read_calibration(pictures)
+        kept = tuple(to_int8_measured(whole, part, preprocess(squares.training, spec.preprocessing)))
+        parity = preprocess(squares.checking, spec.preprocessing)
+    if expected is None:
+        expected = _answer(spec, whole, parity)
+    found = cosines(_answer(spec, part, parity), expected)
+    least, mean = float(found.min()), float(found.mean())
+    wanted = MEAN_COSINE.get(precision, 0.0) if measured else 0.0
+    if least < LEAST_COSINE[precision] or mean < wanted:
+        asked = f"at least {LEAST_COSINE[precision]:g}" + (f" and a mean of {wanted:g}" if wanted else "")
+        raise ExportError(
+            f"the {precision} export of {spec.key} answers too differently (cosine {least:.5f}, mean {mean:.5f}; "
+            f"{asked} is asked for); it was not kept"
+        )
+    weights.adopt(part, folder)
+    return Export(folder / part.name, precision, least, mean, kept)
+
+
+def _whole(spec: ModelSpec, precision: ExportPrecision, scratch: Path) -> Path:
+    """The row's fp32 ONNX file: its own, or made from its state dict and compared with it."""
     if spec.timm_name is None:
         if precision == "fp32":
             raise ExportError(f"{spec.key} is an fp32 ONNX file already; there is nothing to export")
-        whole = weights.locate(spec)
-        expected = OnnxBackend(whole, spec.dim, "cpu").infer(parity_images(spec))
-    else:
-        state_dict = weights.locate_state_dict(spec)
-        from vpx_vision_embed.backends.timm import build_model, write_onnx
+        return weights.locate(spec)
+    state_dict = weights.locate_state_dict(spec)
+    from vpx_vision_embed.backends.timm import build_model, write_onnx
 
-        model = build_model(spec, state_dict)
-        whole = scratch / "fp32.onnx"
-        expected = write_onnx(model, spec, whole, parity_images(spec), _OPSET)
-    part = scratch / weights.onnx_name(spec, precision)
-    if precision == "fp32":
-        whole.replace(part)
-    else:
-        _convert(whole, part, precision)
-    found = OnnxBackend(part, spec.dim, "cpu").infer(parity_images(spec))
-    cosine = least_cosine(found, expected)
-    if cosine < LEAST_COSINE[precision]:
+    whole = scratch / "fp32.onnx"
+    answer = write_onnx(build_model(spec, state_dict), spec, whole, parity_images(spec), _OPSET)
+    least = float(cosines(_answer(spec, whole, parity_images(spec)), answer).min())
+    if least < LEAST_COSINE["fp32"]:
         raise ExportError(
-            f"the {precision} export of {spec.key} answers too differently (cosine {cosine:.5f}, "
-            f"at least {LEAST_COSINE[precision]} is asked for); it was not kept"
+            f"the fp32 export of {spec.key} answers too differently (cosine {least:.5f}, at least "
+            f"{LEAST_COSINE['fp32']:g} is asked for); it was not kept"
         )
-    weights.adopt(part, folder)
-    return Export(folder / part.name, precision, cosine)
+    return whole
+
+
+def _answer(spec: ModelSpec, path: Path, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    return OnnxBackend(path, spec.dim, "cpu").infer(batch)
 
 
 def parity_images(spec: ModelSpec) -> NDArray[np.float32]:
@@ -93,46 +133,7 @@ def parity_images(spec: ModelSpec) -> NDArray[np.float32]:
     return np.ascontiguousarray((smooth - mean) / std, dtype=np.float32)
 
 
-def least_cosine(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    """Smallest cosine between the rows of two (n, dim) answers."""
+def cosines(found: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n,) cosines between the rows of two (n, dim) answers."""
     norms = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
-    return float(((found * expected).sum(axis=1) / norms).min())
-
-
-@contextmanager
-def _quiet_root_logger() -> Iterator[None]:
-    """Without the advice that ONNX Runtime's quantizer gives through the root logger."""
-
-    def is_ours(record: logging.LogRecord) -> bool:
-        return "onnxruntime" not in record.pathname
-
-    root = logging.getLogger()
-    root.addFilter(is_ours)
-    try:
-        yield
-    finally:
-        root.removeFilter(is_ours)
-
-
-def _convert(whole: Path, part: Path, precision: ExportPrecision) -> None:
-    try:
-        import onnx
-    except ImportError as error:
-        raise BackendUnavailableError("the package `onnx` is not installed; fp16 and int8 exports need it") from error
-    with warnings.catch_warnings(), _quiet_root_logger():
-        warnings.simplefilter("ignore")  # both converters warn of their own internals
-        try:
-            if precision == "fp16":
-                from onnxruntime.transformers.float16 import convert_float_to_float16
-
-                onnx.save(convert_float_to_float16(onnx.load(whole), keep_io_types=True), part)
-            else:
-                from onnxruntime.quantization import QuantType, quantize_dynamic
-
-                quantize_dynamic(whole, part, weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul", "Gemm"])
-                if all(node.op_type != _QUANTIZED for node in onnx.load(part).graph.node):
-                    raise ExportError(f"{whole.name} has no matrix products, the only thing that int8 quantizes here")
-        except ExportError:
-            raise
-        except (RuntimeError, ValueError, AttributeError, ImportError) as error:
-            raise ExportError(f"{whole.name} cannot be converted to {precision}: {error}") from error
+    return np.asarray((found * expected).sum(axis=1) / norms, np.float32)
