@@ -138,9 +138,10 @@ def _completed(value):
     """Kept faces of code that had fewer fields, with the defaults of what came since."""
     groups = [shot.faces for shot in value.shots] if isinstance(value, Footage) else [[photo.face] for photo in value]
     for face in (face for group in groups for face in group if face is not None):
-        for item in fields(face):
-            if not hasattr(face, item.name):
-                object.__setattr__(face, item.name, item.default)
+        for part in (face, face.pose, face.expression, face.measures):
+            for item in fields(part):
+                if not hasattr(part, item.name):
+                    object.__setattr__(part, item.name, item.default)
     return value
 
 
