@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .core.cast import Cast, Rider, forget_least_seen, join_all, joining_due, keep_apart, new_rider, stability_of
+from .core.clock import Clock
 from .core.conditions import counted
 from .core.config import FACE_ID_MODELS, UNCALIBRATED_NOVELTY, Config, FaceIdModel, NoveltyScale
 from .core.coverage import is_satisfied
 from .core.eyes import with_usual
+from .core.fates import FaceFate, Progress
 from .core.gates import loose_gate, strict_gate
 from .core.meeting import doubles, met
 from .core.mirror import with_pitch_reversed
@@ -28,9 +30,6 @@ from .core.types import FaceSample, IntBox, ModelNames, RunResult, StopReason
 Encoder = Callable[[IntBox], bytes | None]
 """Encodes a crop of the frame at hand, `(x1, y1, x2, y2)` px, as JPEG or PNG bytes; None where the picture is gone."""
 
-NOMINAL_GAP_NS = 33_333_333
-"""Time between frames where timestamps do not tell."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Frame:
@@ -38,31 +37,6 @@ class _Frame:
     arrival: int
     faces: tuple[FaceSample, ...]
     encode: Encoder
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FaceFate:
-    """What became of one face: its tracklet, the person it was taken for while the video runs, and a reason code.
-
-    `lost_to_t_ns`: time of the kept image that a face lost to which was not kept.
-    """
-
-    assignment: Assignment
-    person: int
-    code: str
-    lost_to_t_ns: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where the run stands after the frames so far; `should_stop` is §9 for every person that would be published."""
-
-    person_count: int
-    saved_total: int
-    coverage_yaw: int
-    coverage_pitch: int
-    coverage_expression: int
-    should_stop: bool
 
 
 Watcher = Callable[[int, Sequence[FaceFate]], None]
@@ -103,9 +77,7 @@ class IdentitySetBuilder:
         self._cast = Cast()
         self._fates: Counter[str] = Counter()
         self._frames = self._frames_with_faces = self._arrivals = 0
-        self._clock_ns = 0
-        self._last_t_ns: int | None = None
-        self._span_ns: tuple[int, int] | None = None
+        self._clock = Clock()
         self._result: RunResult | None = None
 
     @property
@@ -158,7 +130,6 @@ class IdentitySetBuilder:
         return settle(cast, self._frames, self.scales, stop_reason, self.config)
 
     def _result_of(self, settled: Settled, stop_reason: StopReason, models: ModelNames | None) -> RunResult:
-        first, last = self._span_ns or (None, None)
         return RunResult(
             persons=settled.persons,
             pair=settled.pair,
@@ -167,8 +138,8 @@ class IdentitySetBuilder:
             models=models or ModelNames(),
             frames=self._frames,
             frames_with_faces=self._frames_with_faces,
-            first_t_ns=first,
-            last_t_ns=last,
+            first_t_ns=self._clock.first_t_ns,
+            last_t_ns=self._clock.last_t_ns,
             fates=dict(sorted(self._fates.items())),
             faults=dict(sorted(self.faults.items())),
             notes=settled.notes,
@@ -206,7 +177,7 @@ class IdentitySetBuilder:
         moved = step(
             self._tracklets,
             gated,
-            self._clock_ns,
+            self._clock.now_ns,
             self._next_tracklet,
             self.config.tracks,
             self.scales.face_id,
@@ -249,14 +220,9 @@ class IdentitySetBuilder:
                 self._renamed |= renamed
 
     def _tick(self, frame: _Frame) -> None:
-        """Keep a clock that always advances by the time between frames, whatever the timestamps do."""
-        first, last = self._span_ns or (frame.t_ns, frame.t_ns)
-        self._span_ns = (min(first, frame.t_ns), max(last, frame.t_ns))
-        gap_ns = NOMINAL_GAP_NS if self._last_t_ns is None else frame.t_ns - self._last_t_ns
-        if gap_ns <= 0:
+        before, self._clock = self._clock, self._clock.tick(frame.t_ns)
+        if self._clock.stalled > before.stalled:
             self.faults["timestamp_not_increasing"] += 1
-            gap_ns = NOMINAL_GAP_NS
-        self._clock_ns, self._last_t_ns = self._clock_ns + gap_ns, frame.t_ns
         self._frames += 1
         self._frames_with_faces += bool(frame.faces)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from vpx.sdk import BarMark, BBoxMark, DrawStyle
 
-from .builder import FaceFate, Progress
 from .core.buckets import EXPRESSION_BINS, PITCH_BINS, YAW_BINS
+from .core.fates import FaceFate, Progress
 from .core.types import RunResult
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .builder import FaceFate, IdentitySetBuilder
+from .builder import IdentitySetBuilder
+from .core.fates import FaceFate
 from .core.types import IntBox, RunResult, StopReason
 from .errors import BusyError, IdentityBuilderError, RunLogError
 from .export.atomic import make_folders

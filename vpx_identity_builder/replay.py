@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .builder import Encoder, FaceFate
+from .builder import Encoder
+from .core.fates import FaceFate
 from .core.pictures import with_candidates
 from .core.types import Box, IntBox, PersonSet, RunResult, StopReason, UnpublishedPerson
 from .place import SourceInfo
