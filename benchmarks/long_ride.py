@@ -19,7 +19,7 @@ import numpy as np
 from identity_cost import CONFIG, records
 
 from vpx_identity_builder.builder import IdentitySetBuilder
-from vpx_identity_builder.core.occlusion import ROWS
+from vpx_identity_builder.core.face_cells import ROWS
 from vpx_identity_builder.core.types import FaceSample, IntBox, StopReason
 
 RIDE_FPS = 30

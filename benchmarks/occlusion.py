@@ -23,7 +23,7 @@ from targets import Targets
 from visualbase import FileSource, Frame
 from vpx.face_detect import FaceDetectionAnalyzer
 
-from vpx_identity_builder.core.occlusion import PARTIAL, Gallery, covered_share, judged
+from vpx_identity_builder.core.occlusion import PARTIAL, Gallery, judged
 from vpx_identity_builder.core.types import FaceMeasures, FaceSample, Pose
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -113,7 +113,7 @@ def report(name: str, samples: list[FaceSample], title: str, targets: Targets) -
         gallery = gallery.add(sample)
         online.append(judged(sample, gallery).occlusion_ratio)
     cost_ms = (time.perf_counter() - start) * 1000 / max(1, len(samples))
-    ratio = np.array([np.nan if (v := covered_share(s, gallery)) is None else v for s in samples], float)
+    ratio = np.array([np.nan if (v := judged(s, gallery).occlusion_ratio) is None else v for s in samples], float)
     early = np.array([np.nan if v is None else v for v in online], float)
     t_s = np.array([s.t_ns / 1e9 for s in samples])
     covered, counted = inside(t_s, COVERED.get(name, [])), ~inside(t_s, IGNORED.get(name, []))
@@ -202,7 +202,7 @@ def rendered(detector: Detector, name: str, frames: list[tuple[int, Picture]], e
                 covered = (picture * (1 - soft) + paints[kind] * soft).astype(np.uint8)
                 truth = float(((mask > 0) & (hull > 0)).sum() / (hull > 0).sum())
                 found = detector.look(covered, sample.t_ns)
-                ratio = None if found is None else covered_share(found[0], gallery)
+                ratio = None if found is None else judged(found[0], gallery).occlusion_ratio
                 errors.setdefault(kind, []).append((truth, ratio, found is not None, name))
 
 
@@ -251,7 +251,7 @@ def people(detector: Detector, folder: Path, targets: Targets) -> None:
         gallery = Gallery()
         for sample in samples:
             gallery = gallery.add(sample)
-        ratios += [covered_share(sample, gallery) for sample in samples]
+        ratios += [judged(sample, gallery).occlusion_ratio for sample in samples]
     known = np.array([ratio for ratio in ratios if ratio is not None])
     print(f"press photos, ten of each person  faces {len(ratios)}  judged {len(known)}")
     if len(known):

@@ -36,7 +36,8 @@ from vpx_identity_builder.core.buckets import (
     pitch_bin,
     yaw_bin,
 )
-from vpx_identity_builder.core.occlusion import PARTIAL, Gallery, covered_share
+from vpx_identity_builder.core.occlusion import PARTIAL, Gallery
+from vpx_identity_builder.core.occlusion import judged as with_occlusion
 from vpx_identity_builder.core.types import FaceSample, PersonSet, RunResult
 from vpx_identity_builder.observations import to_samples
 from vpx_vision_embed import VisionEmbedAnalyzer
@@ -168,7 +169,8 @@ def report_occlusion(seen: list[Seen], targets: Targets, title: str) -> None:
         for s in own:
             gallery = gallery if s.sample is None else gallery.add(s.sample)
         rows += [
-            (s.truth["occluded_share"], None if s.sample is None else covered_share(s.sample, gallery)) for s in own
+            (s.truth["occluded_share"], None if s.sample is None else with_occlusion(s.sample, gallery).occlusion_ratio)
+            for s in own
         ]
     for kind, chosen in (
         ("covered", [r for r in rows if r[0] > 0.02]),

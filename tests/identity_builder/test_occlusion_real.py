@@ -13,7 +13,7 @@ from vpx.face_detect import FaceDetectionAnalyzer
 from vpx.sdk.weights import WeightsError
 
 from vpx_identity_builder.core.buckets import readable
-from vpx_identity_builder.core.occlusion import PARTIAL, Gallery, covered_share, judged
+from vpx_identity_builder.core.occlusion import PARTIAL, Gallery, judged
 from vpx_identity_builder.core.types import ExpressionSignals, FaceSample
 from vpx_identity_builder.observations import to_samples
 
@@ -67,7 +67,7 @@ def test_a_hand_over_the_mouth_is_told_from_the_clear_face(clip: tuple[list[Face
     samples, gallery = clip
     hand, clear = [], []
     for sample in samples:
-        ratio, t_s = covered_share(sample, gallery), sample.t_ns / 1e9
+        ratio, t_s = judged(sample, gallery).occlusion_ratio, sample.t_ns / 1e9
         if ratio is not None and min(abs(t_s - HAND_S[0]), abs(t_s - HAND_S[1])) > MARGIN_S:
             (hand if HAND_S[0] < t_s < HAND_S[1] else clear).append(ratio)
     assert len(hand) + len(clear) > 0.8 * len(samples)

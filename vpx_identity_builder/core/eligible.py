@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .buckets import bucket_key, classify, fills_bucket
+from .buckets import PARTIAL_OCCLUSION_FROM, bucket_key, classify, fills_bucket
 from .challenge import condition_scores
 from .config import Config
 from .eyes import half_closed, narrowing
@@ -22,7 +22,7 @@ NARROW_WEIGHT, GAZE_WEIGHT = 0.15, 0.05
 LOOKS_AWAY_DEG = 20.0
 """Gaze off the camera that costs all of `GAZE_WEIGHT`."""
 
-MOST_DOUBTS = 2
+MOST_DOUBTS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,8 +77,12 @@ def is_anchor(sample: FaceSample, buckets: Buckets, strict: bool, cfg: Config) -
 
 
 def doubts(sample: FaceSample) -> int:
-    """What speaks against an anchor, 0..`MOST_DOUBTS`: nobody can say how far it is covered; its lids are down."""
-    return (sample.occlusion_ratio is None) + half_closed(sample.expression)
+    """What speaks against an anchor, 0..`MOST_DOUBTS`: nobody can say how far it is covered, and it looks as if it was;
+    its lids are down."""
+    lowered = int(half_closed(sample.expression))
+    if sample.occlusion_ratio is not None:
+        return lowered
+    return 1 + ((sample.occlusion_guess or 0.0) > PARTIAL_OCCLUSION_FROM) + lowered
 
 
 def anchor_score(sample: FaceSample, quality: float, cfg: Config) -> float:

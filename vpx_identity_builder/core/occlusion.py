@@ -7,6 +7,10 @@ face compared with the person's other moments, so a hand that stays for most of 
 For the same reason a cell that nothing explains counts only as far as it departs from the average clear face: a rare
 laugh is new, but looks like a face.
 
+Where there is nothing to compare with, what the face looks like by itself tells (`cover_look`), if it is sure; so does
+it of moments that are covered themselves: a mask that is never taken off does not become the face. Where neither tells,
+the ratio is unknown, and a guess says what is likely.
+
 All limits are cosine distances of texture features, the same for everybody.
 """
 
@@ -15,26 +19,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .thinned import Thinned
+from .cover_look import SURE, certainty, probabilities
+from .face_cells import EYE_CELLS, LOWER_CELLS, MOUTH_CELLS, NEIGHBOURS
+from .moments import Array, Flags, Moments, ThinnedMoments, moment_of
 from .types import CoveredParts, FaceSample
 
-Array = NDArray[np.float32]
-Flags = NDArray[np.bool_]
-
-MOMENTS = 48
-"""Moments kept of one person, evenly spread over its sightings."""
 NEAR_DEG = 15.0
 """Moments whose yaw and pitch differ by less may explain each other."""
-JUDGED_DEG = 35.0
-"""Beyond this yaw or pitch too little of the face shows to judge it."""
-ROWS = (3, 5, 5, 5, 5, 5, 3)
-"""Cells in each row of a face, from forehead to chin, each row centred."""
-EYE_CELLS = np.arange(8, 13)
-"""The third row of a face."""
-MOUTH_CELLS = np.array([19, 20, 21, 24, 25, 26])
-"""The middle of the fifth and sixth row: the lips lie on both."""
 ALIKE = 0.35
 """Cells closer than this show the same thing."""
 SUPPORT = 0.2
@@ -55,6 +47,9 @@ ODD_WEIGHT = 1.5
 """A cell is covered as far as nothing explains it and this many times its further departure allows."""
 COVERED_PAIR = 0.3
 """Two neighbouring cells whose mean reaches this are covered by something."""
+OPEN_MOUTH, OPEN_FROM, WIDE_OPEN = 0.15, 0.3, 0.7
+"""How much further two cells of the lower face must be covered where the mouth stands wide open, from and up to which
+opening: a dropped jaw looks different all around."""
 CALMEST = 0.25
 """Quantile of the unexplained distances that stands for the calmest part of a face."""
 CHANGED = 0.25
@@ -63,81 +58,11 @@ COVER_LOW, COVER_FULL = 0.25, 0.55
 """A cell counts as covered from nothing to wholly between these distances."""
 PARTIAL = 0.1
 """Share from which §5 speaks of partial occlusion: what covers two cells counts as that much at least."""
-
-
-def _neighbours() -> NDArray[np.intp]:
-    """Pairs of cells side by side or one above the other, `(pairs, 2)`.
-
-    Not those that lie on the rim, above or aside: when a head turns, hair and background come and go there.
-    """
-    places = [(row, column - (count - 1) / 2) for row, count in enumerate(ROWS) for column in range(count)]
-    pairs = [
-        (i, j)
-        for i, (row, column) in enumerate(places)
-        for j, (other_row, other_column) in enumerate(places[:i])
-        if abs(row - other_row) + abs(column - other_column) == 1
-        and not (_on_rim(row, column) and _on_rim(other_row, other_column))
-    ]
-    return np.array(pairs, np.intp)
-
-
-def _on_rim(row: int, column: float) -> bool:
-    return row == 0 or abs(column) == (max(ROWS) - 1) / 2
-
-
-NEIGHBOURS = _neighbours()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Moments:
-    """Sightings side by side: unit rows `(m, cells, channels)`, zero where unseen; departures from an average clear
-    face `(m, cells)`; yaw and pitch in degrees `(m, 2)`; times `(m,)`."""
-
-    cells: Array
-    odd: Array
-    pose_deg: Array
-    t_ns: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.t_ns)
-
-    def chosen(self, which: Flags | slice) -> Moments:
-        """Some of them."""
-        return Moments(self.cells[which], self.odd[which], self.pose_deg[which], self.t_ns[which])
-
-
-def moment_of(sample: FaceSample) -> Moments | None:
-    """The sample as one moment, None where appearance or pose is unknown or the head is turned too far."""
-    yaw, pitch = sample.pose.yaw_deg, sample.pose.pitch_deg
-    if sample.appearance is None or len(sample.appearance) != sum(ROWS) or yaw is None or pitch is None:
-        return None
-    if max(abs(yaw), abs(pitch)) > JUDGED_DEG:
-        return None
-    rows = sample.appearance[None].astype(np.float32)
-    pose = np.array([[yaw, pitch]], np.float32)
-    return Moments(rows[:, :, :-1], rows[:, :, -1], pose, np.array([sample.t_ns], np.int64))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ThinnedMoments(Thinned[Moments]):
-    """Moments one by one, evenly thinned so that memory stays bounded."""
-
-    capacity: int = MOMENTS
-
-    def tie_break(self, value: Moments) -> bytes:
-        """What orders moments of the same time."""
-        return value.cells.tobytes()
-
-    def stacked(self) -> Moments | None:
-        """All of them side by side."""
-        if not self.values:
-            return None
-        return Moments(
-            np.concatenate([moment.cells for moment in self.values]),
-            np.concatenate([moment.odd for moment in self.values]),
-            np.concatenate([moment.pose_deg for moment in self.values]),
-            np.concatenate([moment.t_ns for moment in self.values]),
-        )
+LEAST_GUESS = PARTIAL
+"""A face that cannot be judged counts as covered by this much at least: it comes after all that are known to be clear,
+and gains little where making it worse makes it possible to judge."""
+LIKELY_COVERED = 0.5
+"""Probability from which a single look counts a cell as covered."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,41 +103,64 @@ def _gallery(kept: ThinnedMoments) -> Gallery:
 
 
 def judged(sample: FaceSample, gallery: Gallery) -> FaceSample:
-    """The sample with its occlusion as this gallery tells it; one without an appearance stays as it is."""
+    """The sample with its occlusion as this gallery or else the look alone tells it, with a guess where neither does.
+
+    One without an appearance stays as it is. A ratio is below `PARTIAL` where the face is clear; what covers two cells
+    counts as `PARTIAL` at least.
+    """
     if sample.appearance is None:
         return sample
-    strength = _known_strength(sample, gallery)
-    if strength is None:
-        return replace(sample, occlusion_ratio=None, covered=None)
-    return replace(sample, occlusion_ratio=_share(strength), covered=_parts(strength))
+    moment = moment_of(sample)
+    if moment is None:
+        return _told(sample, None, None, LEAST_GUESS)
+    opening = sample.expression.mouth_open or 0.0
+    compared = _compared(moment, gallery)
+    if compared is not None:
+        ratio = _share(compared.strength, opening)
+        if compared.changed_all_over() and ratio >= PARTIAL:
+            return _told(sample, None, None, ratio)
+        return _told(sample, ratio, _covered(compared.strength))
+    chances = probabilities(moment.look[0])
+    likely = float(np.nanmean(chances)) if np.isfinite(chances).any() else None
+    if likely is not None and certainty(moment.look[0]) >= SURE:
+        return _told(sample, max(PARTIAL, likely), np.where(chances >= LIKELY_COVERED, chances, 0.0))
+    return _told(sample, None, None, max(LEAST_GUESS, likely or 0.0))
 
 
-def covered_share(sample: FaceSample, gallery: Gallery) -> float | None:
-    """Covered share of the face, 0..1; None where there is nothing to compare it with.
-
-    Below `PARTIAL` where the face is clear. What covers two cells counts as `PARTIAL` at least.
-    """
-    strength = _known_strength(sample, gallery)
-    return None if strength is None else _share(strength)
+def _told(sample: FaceSample, ratio: float | None, covered: Array | None, guess: float | None = None) -> FaceSample:
+    parts = None if covered is None else _parts(covered)
+    return replace(sample, occlusion_ratio=ratio, covered=parts, occlusion_guess=guess)
 
 
-def _known_strength(sample: FaceSample, gallery: Gallery) -> Array | None:
-    """How surely each cell is covered `(cells,)`, NaN where unseen; None where too little can be compared."""
-    moment, moments = moment_of(sample), gallery.moments
-    if moment is None or moments is None or moment.cells.shape[1:] != moments.cells.shape[1:]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compared:
+    """A face beside the moments that explain it: how surely each cell is covered and how far it is unexplained
+    `(cells,)`, NaN where unseen."""
+
+    strength: Array
+    unexplained: Array
+
+    def changed_all_over(self) -> bool:
+        """True where light or focus have changed so much that what is not explained need not be covered."""
+        known = self.unexplained[np.isfinite(self.unexplained)]
+        rank = int(CALMEST * (known.size - 1))
+        calmest = np.partition(known, rank)[rank]
+        return bool(CHANGED < calmest < COVER_FULL)
+
+
+def _compared(moment: Moments, gallery: Gallery) -> _Compared | None:
+    """One moment beside a gallery; None where too little can be compared."""
+    moments = gallery.moments
+    if moments is None or moment.cells.shape[1:] != moments.cells.shape[1:]:
         return None
     near = _near(moment, moments)[0] & gallery.trusted
     if int(near.sum()) < FEWEST_MOMENTS:
         return None
     explaining = moments.chosen(near)
     unexplained = _unexplained(moment, explaining)
-    known = np.isfinite(unexplained)
-    if known.mean() < LEAST_SEEN:
+    if np.isfinite(unexplained).mean() < LEAST_SEEN:
         return None
-    strength = _strength(moment, explaining, unexplained)
-    rank = int(CALMEST * (known.sum() - 1))
-    calmest = np.partition(unexplained[known], rank)[rank]
-    return None if CHANGED < calmest < COVER_FULL and _share(strength) >= PARTIAL else strength
+    return _Compared(_strength(moment, explaining, unexplained), unexplained)
 
 
 def _unexplained(moment: Moments, explaining: Moments) -> Array:
@@ -240,14 +188,17 @@ def _clearest(odd: Array) -> Array:
     return between
 
 
-def _share(strength: Array) -> float:
+def _share(strength: Array, opening: float) -> float:
     """How surely each cell is covered `(cells,)`, NaN where unseen → covered share of the face, monotone in each.
 
     What covers a face covers neighbouring cells: the most suspicious pair tells whether there is anything at all.
+    `opening` 0..1 is how wide the mouth stands open.
     """
-    pairs = (strength[NEIGHBOURS[:, 0]] + strength[NEIGHBOURS[:, 1]]) / 2
+    counted = strength.copy()
+    counted[LOWER_CELLS] -= OPEN_MOUTH * min(1.0, max(0.0, (opening - OPEN_FROM) / (WIDE_OPEN - OPEN_FROM)))
+    pairs = (counted[NEIGHBOURS[:, 0]] + counted[NEIGHBOURS[:, 1]]) / 2
     pairs = pairs[np.isfinite(pairs)]
-    worst = float(pairs.max()) if pairs.size else 0.0
+    worst = max(0.0, float(pairs.max())) if pairs.size else 0.0
     if worst < COVERED_PAIR:
         return 0.99 * PARTIAL * worst / COVERED_PAIR
     covered = _covered(strength[np.isfinite(strength)])
@@ -259,14 +210,15 @@ def _covered(strength: Array) -> Array:
     return covered
 
 
-def _parts(strength: Array) -> CoveredParts:
-    """What is covered of eyes and mouth; cells that are turned away are not."""
-    seen = np.nan_to_num(_covered(strength))
+def _parts(covered: Array) -> CoveredParts:
+    """What is covered of eyes and mouth, by how far each cell is `(cells,)`; cells that are turned away are not."""
+    seen = np.nan_to_num(covered)
     return CoveredParts(float(seen[EYE_CELLS].max()), float(seen[MOUTH_CELLS].max()))
 
 
 def trusted(moments: Moments) -> Flags:
-    """Which moments may explain others `(m,)`: enough votes in every cell, and no cell odd for this person."""
+    """Which moments may explain others `(m,)`: enough votes in every cell, no cell odd for this person, and not covered
+    by the look alone."""
     near = _near(moments, moments)
     excess = _excess(moments, near)
     votes = np.exp(-excess / VOTE_DECAY).T[:, None, :] * (near & ~np.eye(len(moments), dtype=np.bool_))
@@ -276,7 +228,8 @@ def trusted(moments: Moments) -> Flags:
     agreeing = (votes * (known & (np.where(known, distances, 2.0) < ALIKE))).sum(axis=2)
     supported = agreeing >= SUPPORT * total
     odd = _excess(moments, _near(moments, moments, AROUND_DEG)) > ODD
-    fine: Flags = (supported & ~odd.T).all(axis=0)
+    covered = np.array([certainty(look) >= SURE for look in moments.look], np.bool_)
+    fine: Flags = (supported & ~odd.T).all(axis=0) & ~covered
     return fine
 
 

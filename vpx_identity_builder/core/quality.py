@@ -11,8 +11,10 @@ WEIGHTS = {"sharpness": 0.3, "size": 0.15, "exposure": 0.15, "confidence": 0.1, 
 FULL_SIZE_PX = 160.0
 WELL_EXPOSED = (80.0, 180.0)
 UNKNOWN_OCCLUSION = 0.4
-"""What an unknown occlusion counts as, the upper end of §5's partial: after every face known to be clear or partly
-covered, before those known to be heavily covered."""
+"""What an unknown occlusion counts as where nothing can be guessed either, the upper end of §5's partial: after every
+face known to be clear or partly covered, before those known to be heavily covered."""
+MISALIGNED = 0.5
+"""What landmarks count as that fit no better than the loose gate allows: how much worse they fit is chance."""
 FLOOR = 0.01
 """Lowest component: one bad measure cannot hide behind another's zero."""
 
@@ -25,6 +27,11 @@ def _exposure(brightness: float | None, clipped_share: float | None) -> float:
     return level * (1.0 - min(1.0, clipped_share or 0.0))
 
 
+def _covered(sample: FaceSample) -> float:
+    known = (sample.occlusion_ratio, sample.occlusion_guess)
+    return next((share for share in known if share is not None), UNKNOWN_OCCLUSION)
+
+
 def components(sample: FaceSample, config: GateConfig) -> dict[str, float]:
     """Each component, 1 for very good, 0 and below for useless; `quality_score` clips them.
 
@@ -33,14 +40,13 @@ def components(sample: FaceSample, config: GateConfig) -> dict[str, float]:
     measures = sample.measures
     sharpness = measures.sharpness
     misfit = measures.alignment_error or 0.0
-    covered = UNKNOWN_OCCLUSION if sample.occlusion_ratio is None else sample.occlusion_ratio
     return {
         "sharpness": 1.0 if sharpness is None else sharpness / (sharpness + config.sharpness_good),
         "size": measures.face_px / FULL_SIZE_PX,
         "exposure": _exposure(measures.brightness, measures.clipped_share),
         "confidence": sample.confidence,
-        "occlusion": 1.0 - covered,
-        "alignment": 1.0 - misfit / (2 * config.loose_alignment_error),
+        "occlusion": 1.0 - _covered(sample),
+        "alignment": max(MISALIGNED, 1.0 - misfit / (2 * config.loose_alignment_error)),
     }
 
 
