@@ -187,6 +187,7 @@ def erase(
         bool, typer.Option("--expired", help="Logs and videos kept longer than keep_log_days and keep_days say.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="With --dry-run: name every file.")] = False,
     bank: Annotated[
         Optional[list[Path]],  # noqa: UP045 - read at run time by typer
         typer.Option(metavar="DIR", help="A folder of memory banks outside OUT; may be repeated."),
@@ -196,7 +197,8 @@ def erase(
     from vpx_identity_builder.commands import erase as erase_command
 
     with reported():
-        asked = erase_command.Request(out, video, person, older_than, expired, dry_run, tuple(bank or ()))
+        banks = tuple(bank or ())
+        asked = erase_command.Request(out, video, person, older_than, expired, dry_run, verbose, banks)
         code = erase_command.run(asked)
     raise typer.Exit(code)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from vpx_identity_builder.erasure import banks, log, published
 from vpx_identity_builder.erasure.note import NOTE, Erasure, add_note, read_note, when
-from vpx_identity_builder.erasure.remembered import MARK, is_marked
+from vpx_identity_builder.erasure.remembered import MARK, complete, mark_unknown, marked
 from vpx_identity_builder.erasure.targets import Target, video_folders
 from vpx_identity_builder.erasure.traces import Remainder, Search, Traces, files_under, sha256_of
 from vpx_identity_builder.errors import ExportError, IdentityBuilderError, InputError, MemoryBankError
@@ -87,7 +87,7 @@ def plan(target: Target, output: Path, bank_folders: Sequence[Path] = (), banks_
     _plan_logs(made)
     if target.what != "log":
         _plan_banks(made, [output, *bank_folders])
-        made.bank_missing = is_marked(target.folder) and not (made.banks or banks_named)
+        made.bank_missing = _lacks_bank(made, [output, *bank_folders], banks_named)
         _plan_files(made)
         made.copies = list(_copies(made, output))
     if made.empty and not made.bank_missing and not (banks_named and made.erased_before):
@@ -113,6 +113,8 @@ def carry_out(made: Plan, output: Path, now: datetime, bank_folders: Sequence[Pa
                 log.erase_person(path, number)
         if target.person_id in made.shown:  # last: until here an erasure that broke off finds who is who again
             published.remove_person(target.set_folder, target.person_id or 0)
+        if made.bank_missing and target.folder.is_dir():
+            mark_unknown(target.folder)
         if target.what == "video":
             _remove_all(target.folder, made.staying)
         found, searched = search(made.traces, [output, *bank_folders])
@@ -170,6 +172,19 @@ def _plan_banks(made: Plan, folders: Sequence[Path]) -> None:
         if knows.shares:
             made.banks.append(knows)
             made.traces.vectors += knows.vectors
+
+
+def _lacks_bank(made: Plan, folders: Sequence[Path], named: bool) -> bool:
+    """True where a bank learnt from the video that is not among those searched.
+
+    Videos that were remembered before banks had ids say so in their log or in a person's summary.
+    """
+    target = made.target
+    marks = marked(target.folder)
+    if marks is None:
+        logged = any(log.remembered(path) for path in log.logs_in(target.folder))
+        marks = frozenset() if logged or published.by_memory(target.set_folder) else None
+    return marks is not None and not complete(marks, banks.ids_under(folders), knew=bool(made.banks) or named)
 
 
 def _plan_files(made: Plan) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from .core.config import FaceIdModel
 from .core.policy import Stability
 from .core.types import PersonSet, RunResult, Vector
-from .erasure.remembered import mark
+from .erasure.remembered import bank_id, mark
 from .errors import MemoryBankError
 from .export.bundle import image_path
 from .hooks import hookimpl
@@ -59,7 +59,7 @@ class Memory:
             people = People(self._folder, model, video_id, None if first else person.person_id)
             label = self._label(person, result, people, video_id)
             folder_of_set = folder.parent
-            mark(folder_of_set.parent)
+            mark(folder_of_set.parent, bank_id(self._folder))
             images = [(image, folder_of_set / image_path(person.person_id, image)) for image in person.images]
             people.learn(label, video_id, person.person_id, images)
             people.save()

@@ -16,7 +16,7 @@ from typing import Any, SupportsFloat
 from .core.config import FaceIdModel
 from .core.policy import Stability
 from .core.types import PersonSet, Vector
-from .erasure.remembered import mark
+from .erasure.remembered import bank_id, mark
 from .errors import MemoryBankError
 from .export.bundle import image_path
 from .hooks import hookimpl
@@ -79,7 +79,7 @@ class UpstreamMemory:
             given = self._labels[person.person_id] if person.person_id < len(self._labels) else ""
             label = nearest(others, person.prototype, model) or given or f"{video_id}-person_{person.person_id}"
             self._fed.add(label)
-            mark(folder.parent.parent)
+            mark(folder.parent.parent, bank_id(self._folder))
             bank = banks.get(label) or self._package.MemoryBank(label)
             for image in person.images:
                 sample, buckets = image.candidate.sample, image.candidate.buckets

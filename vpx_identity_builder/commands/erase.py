@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,9 +14,11 @@ import typer
 
 from vpx_identity_builder.commands.edge import INTERNAL, PARTLY, exit_code, explain, say
 from vpx_identity_builder.erase import Outcome, Plan, carry_out, plan
-from vpx_identity_builder.erasure.remembered import UNSEARCHED
-from vpx_identity_builder.erasure.targets import Target, expired, named, older_than
+from vpx_identity_builder.erasure import banks
+from vpx_identity_builder.erasure.remembered import OTHER_BANK, UNSEARCHED
+from vpx_identity_builder.erasure.targets import Target, closed_folders, expired, named, older_than
 from vpx_identity_builder.errors import IdentityBuilderError, InputError, UsageError
+from vpx_identity_builder.names import printable
 from vpx_identity_builder.settings import resolve
 
 CHOICES = "give one of --video ID, --older-than AGE and --expired"
@@ -34,6 +37,7 @@ class Request:
     older_than: str | None = None
     expired: bool = False
     dry_run: bool = False
+    verbose: bool = False
     banks: Sequence[Path] = ()
 
 
@@ -42,11 +46,14 @@ def run(asked: Request) -> int:
     now = datetime.now(UTC)
     _check(asked)
     configured = resolve().output.memory_bank
-    banks = asked.banks if configured is None else (*asked.banks, configured)
+    folders = asked.banks if configured is None else (*asked.banks, configured)
     targets = _targets(asked, now)
     if not targets:
         typer.echo("nothing to erase")
-    codes = [_erase(target, asked, banks, now) for target in targets]
+    closed = [] if asked.video is not None else closed_folders(asked.output)
+    for folder in closed:
+        say(f"{folder}: it cannot be looked into, and may hold a video")
+    codes = [INTERNAL] * bool(closed) + [_erase(target, asked, folders, now) for target in targets]
     return codes[0] if len(set(codes)) == 1 else PARTLY if codes else 0
 
 
@@ -67,6 +74,8 @@ def _check(asked: Request) -> None:
     for folder in asked.banks:
         if not folder.is_dir():
             raise InputError(str(folder), "no such folder")
+        if not banks.are_under(folder):
+            raise InputError(str(folder), "there is no memory bank in it")
 
 
 def _targets(asked: Request, now: datetime) -> list[Target]:
@@ -84,36 +93,45 @@ def _age(text: str) -> timedelta | None:
     return number * _UNITS[match[2]] if match and number <= MAX_AGE else None
 
 
-def _erase(target: Target, asked: Request, banks: Sequence[Path], now: datetime) -> int:
+def _erase(target: Target, asked: Request, folders: Sequence[Path], now: datetime) -> int:
     try:
-        made = plan(target, asked.output, banks, banks_named=bool(asked.banks))
+        made = plan(target, asked.output, folders, banks_named=bool(asked.banks))
         if asked.dry_run:
-            _show_plan(made)
+            _show_plan(made, verbose=asked.verbose)
+            _ask_for_bank(made, asked)
             return INTERNAL if made.bank_missing else 0
-        outcome = carry_out(made, asked.output, now, banks)
+        outcome = carry_out(made, asked.output, now, folders)
     except (IdentityBuilderError, PermissionError) as error:
         say(explain(error))
         return exit_code(error)
+    _ask_for_bank(made, asked)
     _show(outcome)
     return INTERNAL if outcome.remaining or made.bank_missing else 0
 
 
-def _show_plan(made: Plan) -> None:
-    typer.echo(f"would erase {_name(made.target)}: {_counts(made)}")
-    for path in [*made.images, *made.documents, *made.copies, *(path for path, _ in made.logs)]:
-        typer.echo(f"  {path}")
-    for bank in made.banks:
-        typer.echo(f"  {bank.path}: {bank.shares} shares")
+def _ask_for_bank(made: Plan, asked: Request) -> None:
     if made.bank_missing:
-        say(f"{made.target.video_id}: {UNSEARCHED}")
+        say(f"{made.target.video_id}: {OTHER_BANK if asked.banks else UNSEARCHED}")
+
+
+def _show_plan(made: Plan, *, verbose: bool) -> None:
+    """What would go: how much of it in which folder, or every single file."""
+    typer.echo(f"would erase {_name(made.target)}: {_counts(made)}")
+    files = [*made.images, *made.documents, *made.copies, *(path for path, _ in made.logs)]
+    if verbose:
+        lines = [str(path) for path in files]
+    else:
+        counts = Counter(path.parent for path in files)
+        lines = [f"{folder}: {count} file{'s' * (count > 1)}" for folder, count in sorted(counts.items())]
+    lines += [f"{bank.path}: {bank.shares} shares" for bank in made.banks]
+    for line in lines:
+        typer.echo(f"  {printable(line)}")
 
 
 def _show(outcome: Outcome) -> None:
     made, done = outcome.plan, outcome.erasure
     typer.echo(f"erased {_name(made.target)}: {_counts(made)}")
     sought = f"{done.files_searched} files searched for {done.embeddings_sought} embeddings and {done.images} images"
-    if made.bank_missing:
-        say(f"{made.target.video_id}: {UNSEARCHED}")
     if not outcome.remaining:
         typer.echo(f"{sought}: " + ("nothing remains there" if made.bank_missing else "nothing remains"))
         return

@@ -22,6 +22,8 @@ ShownFace = tuple[float, IntBox]
 """A face on a published image: its time in ms and its box, as the metadata has them."""
 Shown = Mapping[int, Collection[ShownFace]]
 """Number of a person in the published set → the faces on their images."""
+MARKED_SINCE = 2
+"""Schema version of logs beside which there surely is a mark where a bank learnt."""
 NO_CONTRADICTION = -2.0
 """A cosine that no face is below: everybody who stays is surely themselves already."""
 
@@ -141,6 +143,13 @@ def created_at(path: Path) -> str | None:
     with contextlib.suppress(RunLogError), RunLog(path) as log:
         return log.header.created_at
     return None
+
+
+def remembered(path: Path) -> bool:
+    """True where a run was told to remember people in a memory bank when that was noted in its log alone."""
+    with contextlib.suppress(RunLogError), RunLog(path) as log:
+        return log.version < MARKED_SINCE and log.header.settings.get("memory_bank") is not None
+    return False
 
 
 def _prototypes(log: RunLog, kept: dict[tuple[int, int], int]) -> dict[int, Vector]:

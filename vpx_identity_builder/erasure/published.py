@@ -27,6 +27,12 @@ def shown(folder: Path) -> Shown:
     }
 
 
+def by_memory(folder: Path) -> bool:
+    """True where the summary of a published person says that a memory bank judged them: it learnt then, too."""
+    summaries = folder.glob("person_*/meta.json")
+    return any(b'"memory_bank"' in _bytes(path) for path in summaries)
+
+
 def images_of(folder: Path, person_id: int) -> list[Path]:
     """Image files that show a person: their own, and those of the pair set."""
     own = [*_images(folder / person_folder(person_id))]

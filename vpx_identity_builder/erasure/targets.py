@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -72,15 +73,31 @@ def expired(output: Path, settings: Settings, now: datetime) -> list[Target]:
 
 
 def video_folders(output: Path) -> Iterator[Path]:
-    """Folders of videos in name order: those that hold a set, a log, or what a killed run left of them."""
-    if not output.is_dir():
-        return
-    for folder in sorted(output.iterdir()):
-        if folder.is_symlink() or not folder.is_dir():
+    """Folders of videos in name order: those that hold a set, a log, or what a killed run left of them.
+
+    Those that may not be looked into are left out, see `closed_folders`.
+    """
+    for folder in _folders(output):
+        if not _is_open(folder):
             continue
         names = (SET_FOLDER, f".{SET_FOLDER}.new", f".{SET_FOLDER}.old")
         if any((folder / name).is_dir() for name in names) or log.logs_in(folder):
             yield folder
+
+
+def closed_folders(output: Path) -> list[Path]:
+    """Folders in the output folder that may not be looked into: each may be a video's."""
+    return [folder for folder in _folders(output) if not _is_open(folder)]
+
+
+def _folders(output: Path) -> list[Path]:
+    if not output.is_dir():
+        return []
+    return [folder for folder in sorted(output.iterdir()) if not folder.is_symlink() and folder.is_dir()]
+
+
+def _is_open(folder: Path) -> bool:
+    return os.access(folder, os.R_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def began(folder: Path) -> datetime:

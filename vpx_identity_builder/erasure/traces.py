@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,14 +88,20 @@ class Search:
         return "a copy of an erased image" if digest.hexdigest() in self._images else None
 
     def under(self, root: Path) -> Iterator[Remainder]:
-        """Everything found in the regular files of a folder, hidden ones too; links are not followed."""
-        for path in files_under(root):
+        """Everything found in the regular files of a folder, hidden ones too, and what cannot be looked into.
+
+        Links are not followed.
+        """
+        closed: list[OSError] = []
+        for path in files_under(root, closed.append):
             try:
                 found = self.file(path)
             except OSError as error:
                 found = f"it cannot be read ({error.strerror})"
             if found is not None:
                 yield Remainder(path, found)
+        for problem in closed:
+            yield Remainder(Path(problem.filename or root), f"it cannot be looked into ({problem.strerror})")
 
     def _holds_piece(self, data: bytes) -> bool:
         if not self._pieces or len(data) < PIECE:
@@ -118,11 +126,27 @@ class Search:
         return False
 
 
-def files_under(root: Path) -> Iterator[Path]:
-    """Regular files below a folder in name order, hidden ones too, links left out."""
-    for path in sorted(root.rglob("*")):
-        if not path.is_symlink() and path.is_file():
-            yield path
+def files_under(root: Path, closed: Callable[[OSError], object] | None = None) -> Iterator[Path]:
+    """Regular files below a folder in name order, hidden ones too, links left out.
+
+    `closed` hears of every folder that cannot be read; without it, such a folder counts as empty.
+    """
+    found: list[Path] = []
+    for folder, folders, names in os.walk(root, onerror=closed):
+        folders.sort()
+        for name in names:
+            path = Path(folder, name)
+            try:
+                mode = path.lstat().st_mode
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                if closed is not None:
+                    closed(error)
+                continue
+            if stat.S_ISREG(mode):
+                found.append(path)
+    yield from sorted(found)
 
 
 def sha256_of(path: Path) -> str:

@@ -40,7 +40,8 @@ def prune(
     """Take out of a log who is not published, within the caller's transaction.
 
     `people`: (frame, face) → published person id, for faces of published people. `prototypes`: person id → prototype.
-    A face that contradicts its person's prototype (cosine below `tau_split`) is not surely theirs and goes too.
+    A face that contradicts its person's prototype (cosine below `tau_split`) is not surely theirs and goes too. Of one
+    without Face-ID, which motion alone tells whose it is, what it looks like goes.
     """
     strangers = _strangers(log, people, prototypes, tau_split)
     if not strangers:
@@ -54,6 +55,11 @@ def prune(
             )
             log.connection.execute(
                 "INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", face_row(seq, face, gone, True)
+            )
+        for seq, face in _unsure(log, people):
+            bare = replace(log.face(seq, face), e_vis_face=None, e_vis_body=None, appearance=None)
+            log.connection.execute(
+                "INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", face_row(seq, face, bare)
             )
         spoilt = spoilt_crops(log)
         log.connection.executemany(
@@ -80,6 +86,18 @@ def _strangers(
             elif sample.e_id is not None and not _may_be(sample.e_id, own, tau_split):
                 found.append((*key, -1))
     return found
+
+
+def _unsure(log: RunLog, people: Mapping[tuple[int, int], int]) -> list[tuple[int, int]]:
+    """(frame, face) of every face of a published person that has looks but no Face-ID."""
+    return [
+        (frame.seq, place)
+        for frame in log.frames()
+        for place, sample in enumerate(frame.translation.samples)
+        if (frame.seq, place) in people
+        and sample.e_id is None
+        and any(looks is not None for looks in (sample.e_vis_face, sample.e_vis_body, sample.appearance))
+    ]
 
 
 def _may_be(e_id: Vector, prototype: Vector, tau_split: float) -> bool:

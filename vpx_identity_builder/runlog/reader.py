@@ -46,6 +46,7 @@ class RunLog:
         self.path = path
         self.connection = open_log(path)
         self.ending = Ending()
+        self.version = 0
         try:
             self._check()
             self.header = self._header()
@@ -229,6 +230,7 @@ class RunLog:
             if version not in READABLE_VERSIONS:
                 known = ", ".join(str(number) for number in READABLE_VERSIONS)
                 raise RunLogError(self.path, f"its schema version is {version!r}; this program reads {known}")
+            self.version = int(version)
             return restored(Header, rows)
 
     def _ending(self) -> Ending:

@@ -51,9 +51,14 @@ def test_a_video_goes_with_everything_and_leaves_a_note(out: Path) -> None:
 
 def test_a_dry_run_names_everything_and_removes_nothing(out: Path) -> None:
     before, vectors = files(out), embeddings(out)
-    done = call("erase", out, "--video", "ride", "--dry-run")
+    done = call("erase", out, "--video", "ride", "--dry-run", "--verbose")
     assert done.exit_code == 0
     assert all(str(out / name) in done.stdout for name in before)
+    short = call("erase", out, "--video", "ride", "--dry-run")
+    assert short.exit_code == 0
+    folders = {str((out / name).parent) for name in before}
+    assert sorted(line.split(": ")[0].strip() for line in short.stdout.splitlines()[1:]) == sorted(folders)
+    assert sum(int(line.split()[-2]) for line in short.stdout.splitlines()[1:]) == len(before)
     assert beside_the_log(out) == {name: data for name, data in before.items() if "sqlite" not in name}
     assert held(out, vectors) == len(vectors)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -82,8 +85,58 @@ def test_a_bank_folder_that_is_not_there_is_named(out: Path) -> None:
     assert sorted(out.rglob("*")) == before
 
 
+@pytest.mark.parametrize("kind", ["empty", "files"])
+def test_a_folder_that_is_no_bank_is_refused_before_anything_goes(out: Path, kind: str) -> None:
+    wrong = out.parent / "wrong"
+    wrong.mkdir()
+    if kind == "files":
+        (wrong / "memory_bank.txt").write_text("none")
+    before = sorted(out.rglob("*"))
+    done = call("erase", out, "--video", "ride", "--bank", out.parent / "bank", "--bank", wrong)
+    assert (done.exit_code, "wrong: there is no memory bank in it" in done.stderr) == (3, True), done.stderr
+    assert (sorted(out.rglob("*")), len(remembered(out))) == (before, 2)
+
+
+def test_another_bank_does_not_complete_an_erasure(out: Path) -> None:
+    ride(out.parent / "another", memory_bank=out.parent / "second")
+    done = call("erase", out, "--video", "ride", "--bank", out.parent / "second")
+    assert (done.exit_code, "in another memory bank than those searched" in done.stderr) == (1, True), done.output
+    assert len(remembered(out)) == 2
+    assert call("erase", out, "--video", "ride", "--bank", out.parent / "bank").exit_code == 0
+    assert remembered(out) == []
+
+
+def test_every_bank_that_learnt_must_be_searched(out: Path) -> None:
+    second = out.parent / "second"
+    ride(out, memory_bank=second)
+    assert call("erase", out, "--video", "ride", "--bank", second).exit_code == 1
+    assert call("erase", out, "--video", "ride", "--bank", second, "--bank", out.parent / "bank").exit_code == 0
+
+
+@pytest.mark.parametrize("known_by", ["an empty mark", "the log", "a summary"])
+def test_videos_remembered_before_banks_had_ids_ask_for_their_bank(out: Path, known_by: str) -> None:
+    mark, folder = out / "ride" / "remembered", out / "ride"
+    (out.parent / "bank" / "memory_bank.id").unlink()
+    if known_by == "an empty mark":
+        mark.write_bytes(b"")
+    else:
+        mark.unlink()
+    if known_by == "the log":
+        with closing(sqlite3.connect(folder / "run.sqlite")) as log, log:
+            log.execute("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
+    if known_by == "a summary":
+        path = folder / "identity_builder" / "person_0" / "meta.json"
+        path.write_bytes(path.read_bytes().replace(b'"medoid"', b'"memory_bank"'))
+    for _ in range(2):
+        done = call("erase", out, "--video", "ride")
+        assert (done.exit_code, ASKED_FOR in done.stderr) == (1, True), done.output
+    done = call("erase", out, "--video", "ride", "--bank", out.parent / "bank")
+    assert done.exit_code == 0, done.output
+    assert remembered(out) == []
+
+
 def test_the_mark_names_neither_bank_nor_person(out: Path) -> None:
-    assert (out / "ride" / "remembered").read_bytes() == b""
+    assert re.fullmatch(rb"[0-9a-f]{32}\n", (out / "ride" / "remembered").read_bytes())
     assert (out / "ride" / "remembered").stat().st_mode & 0o777 == 0o600
 
 
