@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from .claim import claimed_content
 from .core.types import RunResult, StopReason
 from .documents import RunContext
 from .errors import InputError
@@ -35,9 +36,9 @@ def app_version() -> str:
         return "0+unknown"
 
 
-def _logged_content(folder: Path) -> str | None:
-    """The content of the video whose run log is in a folder."""
-    return content_of(folder / LOG_NAME)
+def _claimed_content(folder: Path) -> str | None:
+    """The content of the video that is being built in a folder, or whose run log is there."""
+    return claimed_content(folder) or content_of(folder / LOG_NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,13 @@ class Place:
         """The video id in effect, and the folder; they stay what they were first. Raises `FolderNameError`."""
         if self._target is None:
             content = self.content_sha256()
-            self._target = target_folder(self.output_dir(), self.video_id(content), content, _logged_content)
+            self._target = target_folder(self.output_dir(), self.video_id(content), content, _claimed_content)
         return self._target
+
+    def named_again(self) -> tuple[str, Path]:
+        """As `named_target`, after somebody else took the folder. Raises `FolderNameError`."""
+        self._target = None
+        return self.named_target()
 
     def publish(self, result: RunResult, exported: Callable[[Bundle], Mapping[str, bytes]] = own_files) -> Path:
         """Write a result there, whole or not at all; one of an unfinished run never replaces a finished one.

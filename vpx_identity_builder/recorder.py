@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .builder import IdentitySetBuilder
+from .claim import Claim, claimed_content
 from .core.fates import FaceFate
 from .core.types import IntBox, RunResult, StopReason
 from .errors import BusyError, IdentityBuilderError, RunLogError
@@ -28,6 +29,7 @@ Tidier = Callable[[Path], object]
 
 PLACE_KEYS = ("output_dir", "video_id", "windows")
 """Settings that name places: no part of a log, which may be moved."""
+_NAMES_TRIED = 3
 
 
 class Recorder:
@@ -41,6 +43,7 @@ class Recorder:
         self._log: RunLogWriter | None = None
         self._partial: Path | None = None
         self._early: list[tuple[str, Mapping[str, object]]] = []
+        self._claim = Claim()
 
     @property
     def is_on(self) -> bool:
@@ -48,13 +51,13 @@ class Recorder:
         return self._log is not None
 
     def begin(self) -> None:
-        """Begin the log, if one is wanted; the place must know the source's fingerprint.
+        """Hold the video's folder and begin the log, if one is wanted; the place must know the source's fingerprint.
 
-        Where another build is writing the log: raises `BusyError` if a host said that the run begins, and will hear of
-        it; else the run goes on without a log.
+        Where another build of the video is running: raises `BusyError` if a host said that the run begins, and will
+        hear of it; else the run goes on without a log.
         """
         output, early, self._early = self.place.settings.output, self._early, []
-        if not output.run_log:
+        if not self._claimed() or not output.run_log:
             return
         with self._guarded("no run log is kept"):
             video_id, target = self.place.named_target()
@@ -66,6 +69,26 @@ class Recorder:
             for kind, data in early:
                 self._log.event(kind, data)
 
+    def _claimed(self) -> bool:
+        """False where another build of the video holds its folder; what cannot be held is seen when publishing."""
+        try:
+            target, content = self.place.named_target()[1], self.place.content_sha256()
+            for _ in range(_NAMES_TRIED):
+                make_folders(target.parent)
+                if self._claim.take(target.parent, content):
+                    return True
+                if claimed_content(target.parent) in (None, content):
+                    break
+                target = self.place.named_again()[1]
+        except (IdentityBuilderError, OSError):
+            return True
+        self._beside_another = True
+        if self.place.source.announced:
+            raise BusyError(target.parent)
+        logger.warning("no run log is kept: another build of this video is running in %s", target.parent)
+        self.lost = self.place.settings.output.run_log
+        return False
+
     def _tidy_up(self, folder: Path) -> None:
         if self._tidy is None:
             return
@@ -75,6 +98,7 @@ class Recorder:
             if not error.busy:
                 raise
             self._beside_another = True
+            self._claim.release()
             if self.place.source.announced:
                 raise BusyError(folder) from error
             raise
@@ -117,7 +141,11 @@ class Recorder:
         self._remove_partial()
         if log is None:
             self._remove_earlier()
-            return
+        else:
+            self._settle(log, result, tau_split, program)
+        self._claim.release()
+
+    def _settle(self, log: RunLogWriter, result: RunResult, tau_split: float, program: str | None) -> None:
         log.close()
         try:
             finalize(log.path, result, tau_split, program)
@@ -132,9 +160,14 @@ class Recorder:
         if log is not None:
             log.close()
             self._remove(log.path)
+        self._claim.release()
 
     def close(self) -> None:
         """Leave the log as it is."""
+        self._claim.release()
+        self._close_log()
+
+    def _close_log(self) -> None:
         log, self._log = self._log, None
         if log is not None:
             log.close()
@@ -169,7 +202,7 @@ class Recorder:
         except (IdentityBuilderError, OSError) as error:
             logger.warning("%s: %s", consequence, error if isinstance(error, IdentityBuilderError) else error.strerror)
             self.lost, self._partial = True, None if self._log is None else self._log.path
-            self.close()
+            self._close_log()
 
     def _remove_partial(self) -> None:
         """A log that broke off is of no use once there is a result."""

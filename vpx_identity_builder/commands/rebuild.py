@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import typer
 
 from vpx_identity_builder.commands.assignments import parse
 from vpx_identity_builder.commands.edge import note
+from vpx_identity_builder.commands.modules import collected
 from vpx_identity_builder.difference import difference, published_images
 from vpx_identity_builder.errors import ExportError, InputError, RunLogError, SettingProblem, SettingsError
 from vpx_identity_builder.export.bundle import bundle
@@ -20,8 +23,14 @@ from vpx_identity_builder.names import content_hash
 from vpx_identity_builder.rebuilding import Rebuilt, context_of, leaving, let_leave, rebuilt
 from vpx_identity_builder.runlog.reader import RunLog
 from vpx_identity_builder.runlog.schema import LOG_NAME, Header
+from vpx_identity_builder.settings_sources import other_modules
+
+if TYPE_CHECKING:
+    from visualbase import FileSource, ImageSource, IsolatedSource
 
 NOBODY = 4
+DECODE = "decode."
+"""Settings of how a source is opened; most rebuilds need no picture of it."""
 Image = np.ndarray[Any, Any]
 
 
@@ -39,9 +48,13 @@ class Request:
 def run(asked: Request) -> int:
     """Rebuild one run; returns the exit code. Raises `RunLogError`, `SettingsError`, `ExportError`."""
     own, others = parse(asked.assignments)
-    if others:
+    decode = {key: value for key, value in others.items() if key.startswith(DECODE)}
+    if len(decode) < len(others):
         reason = "acts before the run log is written; `identity-builder build` it anew"
-        raise SettingsError([SettingProblem(key, value, reason, "--set") for key, value in others.items()])
+        wrong = [SettingProblem(key, value, reason, "--set") for key, value in others.items() if key not in decode]
+        raise SettingsError(wrong)
+    if decode:
+        _opener(decode)
     with RunLog(asked.folder / LOG_NAME) as log:
         _check_source(asked.source, log.header)
         if log.ending.reason is None or not log.ending.published:
@@ -50,7 +63,7 @@ def run(asked: Request) -> int:
         target = asked.folder / SET_FOLDER
         if published_content(target) not in (None, log.header.content_sha256):
             raise ExportError(target, "it holds the set of another video than the run log")
-        made = rebuilt(log, own, lambda times: _frames(times, log.header, asked))
+        made = rebuilt(log, own, lambda times: _frames(times, log.header, asked, decode))
         context = context_of(log, made.run.settings)
         if asked.diff:
             lines = difference(published_images(target), bundle(made.result, context), log, made)
@@ -82,16 +95,31 @@ def _say(made: Rebuilt) -> None:
         note(f"{made.lost} pictures that are wanted now were not kept and the source is gone; the best kept stand in")
 
 
-def _frames(times: Collection[int], header: Header, asked: Request) -> Mapping[int, Image]:
+def _opener(decode: Mapping[str, str]) -> Callable[[Path], FileSource | ImageSource | IsolatedSource]:
+    """What opens a source with the limits of `--set decode.KEY`, the environment and the file, as `build` does.
+
+    Raises what the runner says of wrong ones; without the runner the limits are the defaults.
+    """
+    if find_spec("vpx.runner") is None:
+        from visualbase import isolated_source_for
+
+        return isolated_source_for
+    from vpx.runner.decoding import Decoding
+
+    filed = {key: item for key, item in other_modules(os.environ, Path.cwd()).items() if key.startswith(DECODE)}
+    found = collected(decode, filed, os.environ)
+    if found.problems:
+        raise SettingsError(list(found.problems))
+    return Decoding.of(found.texts).source
+
+
+def _frames(times: Collection[int], header: Header, asked: Request, decode: Mapping[str, str]) -> Mapping[int, Image]:
     """The source's pictures at these times; none where it is not the source any more."""
     path = _source(header, asked)
     if path is None:
         return {}
-    from visualbase import isolated_source_for  # most rebuilds need no picture of the source
-
     found: dict[int, Image] = {}
-    source = isolated_source_for(path)
-    with source:
+    with _opener(decode)(path) as source:
         for t_ns in sorted(times):
             source.seek(t_ns)
             while (frame := source.read()) is not None and frame.t_src_ns <= t_ns:

@@ -56,6 +56,7 @@ def killed(out: Path, seconds: float = 4.0, people: Sequence[Person] = BOTH, **s
     assert log is not None
     files = {path: path.read_bytes() for path in (out / "ride").glob("*.sqlite*")}
     log._db.close()
+    run.recorder._claim.abandon()
     for path in (out / "ride").glob("*.sqlite*"):
         path.unlink()
     for path, data in files.items():

@@ -9,6 +9,7 @@ import pytest
 
 from tests.ecosystem.behaviours import pipeline
 from tests.ecosystem.upstream import Script, clip
+from vpx_identity_builder.claim import NAME
 from vpx_identity_builder.errors import BusyError
 
 from .rides import BOTH, builder_of, feed, published, ride, started
@@ -46,3 +47,44 @@ def test_in_a_host_that_says_nothing_the_second_goes_on_without_a_log(
     assert result is not None
     assert result.faults["run_log_lost"] == 1
     assert (tmp_path / "ride" / "run.sqlite").read_bytes() == log
+
+
+@pytest.mark.parametrize("logs", [(False, False), (True, False), (False, True)], ids=str)
+def test_the_second_is_refused_also_where_no_log_is_kept(tmp_path: Path, logs: tuple[bool, bool]) -> None:
+    frames = clip(2.0, BOTH)
+    first = started(tmp_path, run_log=logs[0])
+    feed(first, frames[:10])
+    second = started(tmp_path, run_log=logs[1])
+    with pytest.raises(BusyError):
+        feed(second, frames)
+    feed(first, frames[10:])
+    builder_of(first).finish()
+    before = published(tmp_path)
+    assert before
+    assert sorted(path.name for path in (tmp_path / "ride").iterdir())[:1] == ["identity_builder"]
+    ride(tmp_path, 2.0, run_log=logs[1])
+    assert published(tmp_path) == before
+
+
+def test_another_video_of_the_same_name_gets_a_folder_of_its_own_at_once(tmp_path: Path) -> None:
+    frames = clip(3.0, BOTH)
+    first, second = started(tmp_path, run_log=False), started(tmp_path, run_log=False)
+    feed(first, frames[:10])
+    feed(second, frames[10:])
+    feed(first, frames[10:])
+    folders = [builder_of(modules).finish() and builder_of(modules).output_path for modules in (first, second)]
+    assert folders[0] == tmp_path / "ride" / "identity_builder"
+    assert folders[1] is not None
+    assert folders[1].parent.name.startswith("ride-")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ride", folders[1].parent.name]
+
+
+def test_what_a_killed_build_left_of_its_hold_stops_nobody(tmp_path: Path) -> None:
+    modules = started(tmp_path, run_log=False)
+    feed(modules, clip(1.0, BOTH))
+    run = builder_of(modules)._run
+    assert run is not None
+    run.recorder._claim.abandon()
+    assert (tmp_path / "ride" / NAME).stat().st_mode & 0o777 == 0o600
+    ride(tmp_path, 2.0, run_log=False)
+    assert [path.name for path in (tmp_path / "ride").iterdir()] == ["identity_builder"]
