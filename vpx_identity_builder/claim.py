@@ -57,6 +57,17 @@ class Claim:
             self._held = None
 
 
+def clear_up(folder: Path) -> None:
+    """Remove the hold of a run that died, unless a run holds the folder at this moment, and a folder left empty."""
+    path = folder / NAME
+    with contextlib.suppress(OSError):
+        descriptor = _locked(path, os.O_RDWR) if path.is_file() else None
+        if descriptor is not None:
+            path.unlink(missing_ok=True)
+            os.close(descriptor)
+            folder.rmdir()
+
+
 def claimed_content(folder: Path) -> str | None:
     """For which content a run holds a folder at this moment; None where none does."""
     path = folder / NAME

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from vpx_identity_builder.claim import claimed_content
 from vpx_identity_builder.erasure import banks, log, published
 from vpx_identity_builder.erasure.note import NOTE, Erasure, add_note, read_note, when
 from vpx_identity_builder.erasure.remembered import MARK, complete, mark_unknown, marked
 from vpx_identity_builder.erasure.targets import Target, video_folders
 from vpx_identity_builder.erasure.traces import Remainder, Search, Traces, files_under, sha256_of
-from vpx_identity_builder.errors import ExportError, IdentityBuilderError, InputError, MemoryBankError
+from vpx_identity_builder.errors import BusyError, ExportError, IdentityBuilderError, InputError, MemoryBankError
 from vpx_identity_builder.export.atomic import repair
 from vpx_identity_builder.export.folder import SET_FOLDER
 from vpx_identity_builder.published import IMAGE_SUFFIXES, read_person
@@ -77,9 +78,11 @@ class Outcome:
 def plan(target: Target, output: Path, bank_folders: Sequence[Path] = (), banks_named: bool = False) -> Plan:
     """Look at everything that is kept of a target. `banks_named`: the folders are those that the caller knows it used.
 
-    Raises `InputError` (no such video), `QueryError` (no such person) and `RunLogError` (a build is writing the log).
+    Raises `InputError` (no such video), `QueryError` (no such person), `RunLogError`, and `BusyError` (a build runs).
     """
     made = Plan(target)
+    if claimed_content(target.folder) is not None:
+        raise BusyError(target.folder)
     if target.folder.is_dir():
         repair(target.set_folder)
     if target.what == "person" and target.set_folder.is_dir():

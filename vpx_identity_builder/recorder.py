@@ -134,6 +134,9 @@ class Recorder:
         """Log how the run ended and who is published."""
         self._event("people", people_of(builder))
         self._event("end", {"reason": reason})
+        with self._guarded("the run log ends here"):
+            if self._log is not None:
+                self._log.secure()
 
     def published(self, result: RunResult, tau_split: float, program: str | None) -> None:
         """The result is published: what is known of other people leaves the log, which takes its place."""

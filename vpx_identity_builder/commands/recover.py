@@ -7,6 +7,7 @@ from pathlib import Path
 
 import typer
 
+from vpx_identity_builder.claim import NAME, clear_up
 from vpx_identity_builder.commands.edge import combined, exit_code, explain, say
 from vpx_identity_builder.errors import IdentityBuilderError, RunLogError
 from vpx_identity_builder.export.folder import SET_FOLDER
@@ -18,6 +19,8 @@ NOBODY = 4
 
 def run(given: Path) -> int:
     """Recover a run's folder, or every run below an output folder; returns the exit code. Raises `RunLogError`."""
+    for folder in (given, *sorted(path.parent for path in given.glob(f"*/{NAME}"))):
+        clear_up(folder)
     folders = runs_of(given)
     if not folders:
         raise RunLogError(given, "there is no run log here or one folder below")

@@ -93,6 +93,13 @@ class RunLogWriter:
             self._db.execute("INSERT INTO events (kind, data) VALUES (?, ?)", (kind, dumps(plain(data))))
         self.commit()
 
+    def secure(self) -> None:
+        """Commit, and let the disk have everything: what is published now must not outlive its log's last words."""
+        with translated(self.path):
+            self._db.execute("COMMIT")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._db.execute("BEGIN")
+
     def commit(self) -> None:
         """End the transaction."""
         with translated(self.path):

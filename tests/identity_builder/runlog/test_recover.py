@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from vpx_identity_builder.core.types import RunResult
+from vpx_identity_builder.recorder import Recorder
 
 from .rides import BOTH, clip, feed, killed, published, ride, started
 from .test_rebuild import call
@@ -24,7 +28,7 @@ def names(out: Path) -> list[str]:
 @pytest.mark.parametrize("where", [".", "ride"])
 def test_what_was_seen_is_published_as_interrupted(tmp_path: Path, where: str) -> None:
     killed(tmp_path)
-    assert names(tmp_path) == ["run.sqlite", "run.sqlite-wal"]
+    assert names(tmp_path) == [".building", "run.sqlite", "run.sqlite-wal"]
     done = call("recover", tmp_path / where)
     assert done.exit_code == 0, done.output
     assert "2 persons" in done.stdout
@@ -62,7 +66,7 @@ def test_a_finished_set_stays(tmp_path: Path) -> None:
     ride(tmp_path)
     before = published(tmp_path)
     killed(tmp_path, 3.0)
-    assert names(tmp_path) == ["identity_builder", "run-next.sqlite", "run-next.sqlite-wal", "run.sqlite"]
+    assert names(tmp_path) == [".building", "identity_builder", "run-next.sqlite", "run-next.sqlite-wal", "run.sqlite"]
     assert call("recover", tmp_path).stdout.endswith("nothing to recover\n")
     assert published(tmp_path) == before
     assert names(tmp_path) == ["identity_builder", "run.sqlite"]
@@ -114,3 +118,26 @@ def test_nothing_seen_is_nothing_to_recover(tmp_path: Path) -> None:
 def test_a_run_without_a_log_leaves_none(tmp_path: Path) -> None:
     ride(tmp_path, run_log=False)
     assert names(tmp_path) == ["identity_builder"]
+
+
+def test_a_power_cut_right_after_publishing_leaves_the_log_of_what_was_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the write-ahead log holds then may never have reached the disk."""
+    ride(tmp_path / "out", anchors_max=3)
+    earlier = published(tmp_path / "out")
+    settle = Recorder.published
+
+    def cut(self: Recorder, result: RunResult, tau_split: float, program: str | None) -> None:
+        shutil.copytree(tmp_path / "out", tmp_path / "cut")
+        settle(self, result, tau_split, program)
+
+    monkeypatch.setattr(Recorder, "published", cut)
+    ride(tmp_path / "out")
+    for log in (tmp_path / "cut").rglob("*-wal"):
+        log.write_bytes(b"")
+    new = published(tmp_path / "out")
+    assert published(tmp_path / "cut") == new != earlier
+    call("recover", tmp_path / "cut")
+    assert call("rebuild", tmp_path / "cut" / "ride").exit_code == 0
+    assert published(tmp_path / "cut") == new

@@ -13,6 +13,7 @@ from vpx_identity_builder.claim import NAME
 from vpx_identity_builder.errors import BusyError
 
 from .rides import BOTH, builder_of, feed, published, ride, started
+from .test_rebuild import call
 
 
 def test_the_second_is_refused_and_the_first_is_untouched(tmp_path: Path) -> None:
@@ -88,3 +89,25 @@ def test_what_a_killed_build_left_of_its_hold_stops_nobody(tmp_path: Path) -> No
     assert (tmp_path / "ride" / NAME).stat().st_mode & 0o777 == 0o600
     ride(tmp_path, 2.0, run_log=False)
     assert [path.name for path in (tmp_path / "ride").iterdir()] == ["identity_builder"]
+
+
+def test_a_video_that_is_being_built_is_not_erased(tmp_path: Path) -> None:
+    ride(tmp_path, 2.0)
+    modules = started(tmp_path, run_log=False)
+    feed(modules, clip(1.0, BOTH))
+    before = published(tmp_path)
+    done = call("erase", tmp_path, "--video", "ride")
+    assert (done.exit_code, "another build of this video is running" in done.stderr) == (1, True)
+    assert published(tmp_path) == before
+
+
+def test_recover_clears_up_after_a_build_without_a_log_that_was_killed(tmp_path: Path) -> None:
+    modules = started(tmp_path, run_log=False)
+    feed(modules, clip(1.0, BOTH))
+    assert call("recover", tmp_path).exit_code == 3
+    assert (tmp_path / "ride" / NAME).exists()
+    run = builder_of(modules)._run
+    assert run is not None
+    run.recorder._claim.abandon()
+    assert call("recover", tmp_path).exit_code == 3
+    assert not (tmp_path / "ride").exists()

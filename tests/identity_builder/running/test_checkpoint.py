@@ -62,7 +62,7 @@ def test_an_earlier_result_of_the_same_video_is_not_replaced_by_a_checkpoint(tmp
     feed(tmp_path, 3.5, checkpoint_s=0).finish()
     before = contents(tmp_path)
     feed(tmp_path, 2.5, checkpoint_s=1)
-    assert contents(tmp_path) == before != {}
+    assert {name: data for name, data in contents(tmp_path).items() if not name.endswith("/.building")} == before != {}
 
 
 def test_without_checkpoints_nothing_is_written_before_the_end(tmp_path: Path) -> None:
