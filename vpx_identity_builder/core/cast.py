@@ -9,6 +9,7 @@ from . import pool as pools
 from .config import Config, FaceIdModel
 from .coverage import coverage_of
 from .extremes import NOTHING_SEEN, Extremes
+from .eyes import half_closed
 from .novelty import stacked
 from .occlusion import Gallery
 from .pair import PairSlots
@@ -48,10 +49,10 @@ class Rider:
         return any(entry.score >= STRICT_BONUS for entry in self.pool.anchors.entries.values())
 
     def anchor_moments(self, gap_ms: float) -> int:
-        """How many anchor candidates of the strict gate are at least `gap_ms` apart."""
-        strict = (entry for entry in self.pool.anchors.entries.values() if entry.score >= STRICT_BONUS)
+        """How many anchor candidates of the strict gate whose lids are up are at least `gap_ms` apart."""
+        strict = (e.candidate.sample for e in self.pool.anchors.entries.values() if e.score >= STRICT_BONUS)
         count, last_ns = 0, None
-        for t_ns in sorted(entry.candidate.sample.t_ns for entry in strict):
+        for t_ns in sorted(sample.t_ns for sample in strict if not half_closed(sample.expression)):
             if last_ns is None or t_ns - last_ns >= gap_ms * 1e6:
                 count, last_ns = count + 1, t_ns
         return count

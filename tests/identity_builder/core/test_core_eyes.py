@@ -15,6 +15,7 @@ from vpx_identity_builder.core.buckets import (
     expression_bin,
     eyes_open_from,
 )
+from vpx_identity_builder.core.cast import STRICT_BONUS, new_rider
 from vpx_identity_builder.core.eyes import (
     ENOUGH,
     FRONTAL_YAW_DEG,
@@ -27,10 +28,11 @@ from vpx_identity_builder.core.eyes import (
     with_usual,
 )
 from vpx_identity_builder.core.pair import TOGETHER_BONUS, Together, pair_score
+from vpx_identity_builder.core.pool import Scored, TimeSlots
 from vpx_identity_builder.core.thinned import Spread
-from vpx_identity_builder.core.types import ExpressionSignals
+from vpx_identity_builder.core.types import Buckets, ExpressionSignals
 
-from .strategies import SECOND, sample, shares
+from .strategies import SECOND, candidate, sample, shares
 from .world import DLIB, READ_ALL, Look, Run, World, drive
 
 LEFT, RIGHT = (400.0, 340.0), (860.0, 350.0)
@@ -150,3 +152,16 @@ def test_half_closed_eyes_make_a_pair_image_only_where_too_few_others_are(
     assert len(found) >= READ_ALL.selection.pair_min
     assert set(found) - {0.95} == wanted
     assert found == sorted(found, key=lambda opening: -(opening or 0.0))
+
+
+def test_a_run_does_not_count_anchors_whose_lids_are_down_towards_its_stop() -> None:
+    def moments(openings_seen: list[float]) -> int:
+        slots = TimeSlots(48)
+        for index, opening in enumerate(openings_seen):
+            face = sample(t_ns=index * SECOND, eyes=opening)
+            slots = slots.with_entry(Scored(STRICT_BONUS + 1.0, candidate(face, Buckets(*["unknown"] * 5))))
+        rider = new_rider(0, 0, READ_ALL)
+        return rider.with_pool(replace(rider.pool, anchors=slots)).anchor_moments(500)
+
+    assert moments([0.9, 0.9, 0.9]) == 3
+    assert moments([0.9, 0.35, 0.9]) == 2
