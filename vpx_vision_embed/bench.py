@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vpx_vision_embed.backends.base import Precision
+from vpx_vision_embed.backends.base import Device, Precision
 from vpx_vision_embed.crops import cut_square
 from vpx_vision_embed.embedder import BackendName, VisionEmbedder, raw_inference
 from vpx_vision_embed.preprocess import preprocess
@@ -49,26 +49,35 @@ class Row:
         return asdict(self)
 
 
+CPU_THREADS, GPU_THREADS = (1, 2), (1,)
+CPU_BATCHES, GPU_BATCHES = (1, 8), (1, 8, 32, 64, 128)
+
+
 def bench(
     model: str,
     backend: BackendName = "auto",
     precision: Precision = "fp32",
-    threads: Sequence[int] = (1, 2),
-    batches: Sequence[int] = (1, 8),
+    threads: Sequence[int] | None = None,
+    batches: Sequence[int] | None = None,
     rounds: int = 15,
+    device: Device = "auto",
 ) -> list[Row]:
-    """Measure one model for every number of threads and every batch size. Errors as `VisionEmbedder`."""
+    """Measure one model for every number of threads and every batch size. Errors as `VisionEmbedder`.
+
+    On a GPU the threads of the CPU say little and batches pay, so the defaults differ there.
+    """
     rows = []
-    for count in threads:
-        with VisionEmbedder(model, threads=count, backend=backend, precision=precision) as embedder:
-            rows += [_measure(embedder, count, batch, rounds, precision) for batch in batches]
+    with VisionEmbedder(model, device, backend=backend, precision=precision) as probe:
+        on_gpu = probe.device == "cuda"
+    for count in threads or (GPU_THREADS if on_gpu else CPU_THREADS):
+        with VisionEmbedder(model, device, threads=count, backend=backend, precision=precision) as embedder:
+            sizes = batches or (GPU_BATCHES if on_gpu else CPU_BATCHES)
+            rows += [_measure(embedder, count, batch, rounds, precision) for batch in sizes]
     return rows
 
 
 def _measure(embedder: VisionEmbedder, threads: int, batch: int, rounds: int, precision: str) -> Row:
-    frame = smooth_frame()
-    boxes = [_square(index) for index in range(batch)]
-    crops = [cut_square(frame, box)[0] for box in boxes]
+    frame, boxes, crops = smooth_frame(), [_square(index) for index in range(batch)], face_crops(batch)
     infer = raw_inference(embedder, crops)
     stages: dict[str, Callable[[], object]] = {
         "crop": lambda: [cut_square(frame, box) for box in boxes],
@@ -105,6 +114,12 @@ def interleaved(stages: dict[str, Callable[[], object]], rounds: int) -> dict[st
             run()
             times[name].append(time.perf_counter() - start)
     return {name: min(taken) for name, taken in times.items()}
+
+
+def face_crops(count: int) -> list[NDArray[np.uint8]]:
+    """Square crops of the sizes that faces have, out of `smooth_frame`."""
+    frame = smooth_frame()
+    return [cut_square(frame, _square(index))[0] for index in range(count)]
 
 
 def smooth_frame() -> NDArray[np.uint8]:

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vpx_vision_embed import weights
-from vpx_vision_embed.backends.base import Precision
+from vpx_vision_embed.backends.base import Device, Precision
 from vpx_vision_embed.bench import Row
 from vpx_vision_embed.bench import bench as run_bench
 from vpx_vision_embed.embedder import BackendName, VisionEmbedder
@@ -132,6 +132,7 @@ def bench(
     model: Annotated[list[str] | None, typer.Option(help="A model's key; may be repeated.")] = None,
     backend: Annotated[BackendName, typer.Option(help="auto, onnx or timm.")] = "auto",
     precision: Annotated[Precision, typer.Option(help="fp32, fp16, bf16 or int8.")] = "fp32",
+    device: Annotated[Device, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[list[int] | None, typer.Option(min=1, help="CPU threads; may be repeated.")] = None,
     batch: Annotated[list[int] | None, typer.Option(min=1, help="Images per call; may be repeated.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds; the best is reported.")] = 15,
@@ -143,7 +144,7 @@ def bench(
     rows: list[Row] = []
     try:
         for name in model or ["auto"]:
-            rows += run_bench(name, backend, precision, threads or (1, 2), batch or (1, 8), rounds)
+            rows += run_bench(name, backend, precision, threads, batch, rounds, device)
     except VisionEmbedError as error:
         raise _fail(error, EXIT_SETTINGS) from error
     columns = list(rows[0].as_json())

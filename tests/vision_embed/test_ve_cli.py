@@ -76,7 +76,7 @@ def test_embed_of_nothing_readable_fails(fake_model: str, tmp_path: Path) -> Non
     ("arguments", "code", "complaint"),
     [
         (["pull", "nope"], 2, "unknown vision model 'nope'"),
-        (["pull", "siglip-b16-224"], 2, "cannot be pulled as it is"),
+        (["pull", "siglip-b16-224", "--sha256", "0" * 64], 3, "siglip-b16-224 is pinned by this version"),
         (["export", "bundled"], 2, "there is nothing to export"),
         (["export", "siglip2-b16-224"], 2, "siglip2-b16-224"),
         (["embed", "x.png", "--model", "siglip-b16-224"], 2, "no weights for siglip-b16-224"),
@@ -137,3 +137,14 @@ def test_bench_measures_every_combination(bundled_path: Path, tmp_path: Path) ->
     for row in rows:
         assert row["overhead"] == pytest.approx(row["embed_ms"] / row["infer_ms"], abs=0.01)
         assert min(row["crop_ms"], row["preprocess_ms"], row["infer_ms"]) > 0
+
+
+def test_bench_on_a_gpu_that_is_not_there_is_one_line(fake_model: str) -> None:
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this machine has a GPU")
+    result = CliRunner().invoke(app, ["bench", "--model", fake_model, "--device", "cuda"])
+
+    assert result.exit_code == 2
+    assert result.stderr == "vision-embed: device cuda: the installed ONNX Runtime has no CUDA (extra `gpu`)\n"

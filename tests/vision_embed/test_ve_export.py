@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ import onnx
 import pytest
 from onnx import helper
 
-from vpx_vision_embed import VisionEmbedder
+from vpx_vision_embed import VisionEmbedder, models
 from vpx_vision_embed.backends import export as exports
 from vpx_vision_embed.backends.convert import to_int8_measured
 from vpx_vision_embed.calibration import read_calibration
 from vpx_vision_embed.errors import ExportError, WeightsCorruptError, WeightsMissingError, WeightsUnsafeError
-from vpx_vision_embed.models import BUNDLED, get_spec
+from vpx_vision_embed.models import BUNDLED, WeightFile, get_spec
 from vpx_vision_embed.weights import locate
 
 from .make_golden import picture
@@ -166,7 +167,7 @@ def test_a_damaged_export_is_refused(models_dir: Path, onnx_files: Any, damage: 
         locate(get_spec("dinov2-vits14"))
 
 
-def test_a_timm_row_is_exported_from_its_state_dict(models_dir: Path) -> None:
+def test_a_timm_row_is_exported_from_its_state_dict(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     timm_or_skip()
     import torch
     from safetensors.torch import save_file
@@ -174,6 +175,9 @@ def test_a_timm_row_is_exported_from_its_state_dict(models_dir: Path) -> None:
     from vpx_vision_embed.backends.timm import build_model
 
     spec = get_spec("siglip-b16-224")
+    unpinned = replace(spec, timm_file=WeightFile("siglip-b16-224.safetensors"))
+    monkeypatch.setattr(models, "MODELS", tuple(unpinned if row is spec else row for row in models.MODELS))
+    spec = unpinned
     torch.manual_seed(0)
     state = models_dir / "siglip-b16-224.safetensors"
     save_file(build_model(spec, None).state_dict(), str(state))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,63 @@ def test_preprocessing_equals_timms_transform(spec: Any) -> None:
 
     for found in (preprocess(crops, spec.preprocessing), prepared(crops, spec.preprocessing, "cpu").numpy()):
         assert in_pixels(found - expected, spec) <= PIXEL_TOLERANCE
+
+
+def test_the_authors_file_of_siglip_is_taken_apart_into_timms_names(tmp_path: Path) -> None:
+    timm_or_skip()
+    import torch
+    from safetensors.torch import save_file
+
+    from vpx_vision_embed.backends.timm import build_model
+
+    spec = get_spec("siglip-b16-224")
+    torch.manual_seed(0)
+    model = build_model(spec, None)
+    path = tmp_path / "model.safetensors"
+    whole = authors_names(model.state_dict())
+    save_file(whole, path)
+    found = build_model(spec, path).state_dict()
+    assert found.keys() == model.state_dict().keys()
+    assert all(torch.equal(found[name], tensor) for name, tensor in model.state_dict().items())
+
+    whole.pop("vision_model.encoder.layers.11.self_attn.k_proj.bias")
+    save_file(whole, path)
+    with pytest.raises(BackendError, match=r"no tensor 'encoder\.layers\.11\.self_attn\.k_proj\.bias'"):
+        build_model(spec, path)
+
+
+def authors_names(state: dict[str, Any]) -> dict[str, Any]:
+    """A state dict of timm's SigLIP as the authors' repository has it, with a piece of the text tower."""
+    import torch
+
+    parts = {"norm1": "layer_norm1", "norm2": "layer_norm2", "attn.proj": "self_attn.out_proj"}
+    found: dict[str, Any] = {"logit_scale": torch.zeros(1), "text_model.head.bias": torch.zeros(3)}
+    joint: dict[str, dict[str, Any]] = {"weight": {}, "bias": {}}
+    for name, tensor in state.items():
+        stem, _, end = name.rpartition(".")
+        if name == "pos_embed":
+            found["embeddings.position_embedding.weight"] = tensor[0].clone()
+        elif name == "attn_pool.latent":
+            found["head.probe"] = tensor
+        elif stem in ("attn_pool.q", "attn_pool.kv"):
+            joint[end][stem] = tensor
+        elif stem.startswith("attn_pool."):
+            inner = stem.removeprefix("attn_pool.")
+            found[f"head.{ {'proj': 'attention.out_proj', 'norm': 'layernorm'}.get(inner, inner) }.{end}"] = tensor
+        elif stem.startswith("blocks."):
+            _, layer, inner = stem.split(".", 2)
+            if inner == "attn.qkv":
+                for letter, third in zip("qkv", tensor.chunk(3), strict=True):
+                    found[f"encoder.layers.{layer}.self_attn.{letter}_proj.{end}"] = third.clone()
+            else:
+                found[f"encoder.layers.{layer}.{parts.get(inner, inner)}.{end}"] = tensor
+        else:
+            places = {"patch_embed.proj": "embeddings.patch_embedding", "norm": "post_layernorm"}
+            found[f"{places[stem]}.{end}"] = tensor
+    for end, halves in joint.items():
+        found[f"head.attention.in_proj_{end}"] = torch.cat([halves["attn_pool.q"], halves["attn_pool.kv"]])
+    plain = ("logit", "text")
+    return {name if name.startswith(plain) else f"vision_model.{name}": tensor for name, tensor in found.items()}
 
 
 def test_embeddings_equal_those_of_timms_transform() -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from vpx_vision_embed.backends.onnx import ORT_ERRORS
 from vpx_vision_embed.errors import BackendUnavailableError, ExportError
 
-SENSITIVE_BELOW = 0.998
+SENSITIVE_BELOW = 0.9994
 """Mean cosine to fp32 with one convolution quantized, below which that one stays fp32."""
 _SCAN_PICTURES = 8
 """Pictures that tell how sensitive a single convolution is."""

@@ -21,6 +21,8 @@ from vpx_vision_embed.preprocess import check_crop, resized_size
 try:
     import timm
     import torch
+
+    from vpx_vision_embed.backends.siglip import image_tower, renamed
 except (ImportError, RuntimeError) as error:  # torchvision without its operators stops with RuntimeError
     raise BackendUnavailableError(
         "timm and torch are not usable here: install the extra `timm` of vpx-identity-builder"
@@ -119,19 +121,25 @@ def _bicubic(planes: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 
 
 def build_model(spec: ModelSpec, state_dict: Path | None) -> torch.nn.Module:
-    """The row's architecture without a classifier, in evaluation mode; position embeddings fit the row's input size."""
+    """The row's architecture without a classifier, in evaluation mode; position embeddings fit the row's input size.
+
+    The state dict is timm's, or that of SigLIP's authors, of which the image tower is taken.
+    """
     if spec.timm_name is None:
         raise BackendError(f"{spec.key} has no timm architecture")
+    tower = image_tower(state_dict) if state_dict is not None else None
     # `file` and nothing else of timm's own configuration: no address that it could fetch from instead
     overlay = {"file": str(state_dict), "hf_hub_id": "", "url": ""} if state_dict is not None else None
     try:
         model: torch.nn.Module = timm.create_model(
             spec.timm_name,
-            pretrained=state_dict is not None,
+            pretrained=state_dict is not None and tower is None,
             pretrained_cfg_overlay=overlay,
             img_size=spec.preprocessing.size_px,
             num_classes=0,
         )
+        if tower is not None:
+            model.load_state_dict(renamed(tower))
     except (RuntimeError, OSError, ValueError, KeyError) as error:
         raise BackendError(f"timm cannot build {spec.timm_name} from {state_dict}: {error}") from error
     return model.eval()

@@ -1,0 +1,128 @@
+"""Footage with every face's own vision embedding, and with those that the default prefilter leaves.
+
+The faces are those of `real_faces`; the pictures are read once more, each face and body crop is embedded, and a second
+planner with the default settings says which of these embeddings it would have asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import real_faces
+from visualbase import FileSource, sample
+from whole_video import READ_ON, streamed
+
+from vpx_identity_builder.core.buckets import bucket_key
+from vpx_identity_builder.core.types import FaceSample, SetName
+from vpx_vision_embed import VisionEmbedder
+from vpx_vision_embed.inputs import Face
+from vpx_vision_embed.plan import FramePlanner, planner_for
+from vpx_vision_embed.settings import VisionEmbedSettings
+
+EVERY_CROP = VisionEmbedSettings(unchanged_below=0, max_rate_hz=0, refresh_s=0, min_sharpness=0)
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """The same faces with all their own vectors, and as the prefilter leaves them; embeddings computed for each."""
+
+    own: real_faces.Footage
+    left: real_faces.Footage
+    computed: int
+    asked_for: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the prefilter changes of one video's published sets, 0..1, and mean qualities without and with it."""
+
+    same: float
+    near: float
+    buckets: float
+    images: tuple[int, int]
+    quality: tuple[float, float]
+
+
+def replayed(name: str) -> Replayed:
+    """Both versions of one of `real_faces.VIDEOS`."""
+    clip = real_faces.footage(name)
+    path = next(real_faces.DATA / "videos" / video for video in real_faces.VIDEOS if video.startswith(f"{name}."))
+    planners = (planner_for(EVERY_CROP), planner_for(VisionEmbedSettings()))
+    own, left, counts = [], [], np.zeros(2, int)
+    with VisionEmbedder("bundled") as embedder, FileSource(path) as source:
+        for frame, shot in zip(sample(source, real_faces.FPS), clip.shots, strict=False):
+            if frame.t_src_ns != shot.t_ns:
+                raise RuntimeError(f"{name}: the cache holds other frames than the video; fill it anew")
+            faces = _both(embedder, planners, frame.data, shot, counts)
+            own.append(replace(shot, faces=tuple(every for every, _ in faces)))
+            left.append(replace(shot, faces=tuple(some for _, some in faces)))
+    return Replayed(replace(clip, shots=tuple(own)), replace(clip, shots=tuple(left)), int(counts[0]), int(counts[1]))
+
+
+def _both(
+    embedder: VisionEmbedder,
+    planners: tuple[FramePlanner, FramePlanner],
+    image: np.ndarray,
+    shot: real_faces.Shot,
+    counts: np.ndarray,
+) -> list[tuple[FaceSample, FaceSample]]:
+    order = sorted(range(len(shot.faces)), key=lambda index: -_area(shot.faces[index]))
+    listed = [Face(shot.faces[index].bbox, shot.faces[index].face_id) for index in order]
+    every, asked = (planner.plan(image, listed, [], shot.t_ns) for planner in planners)
+    pairs: dict[int, tuple[FaceSample, FaceSample]] = {}
+    for index, all_of, some_of in zip(order, every, asked, strict=True):
+        vectors: tuple[dict[str, object], dict[str, object]] = ({}, {})
+        for name, crop, rule in (
+            ("e_vis_face", all_of.crop, some_of.crop),
+            ("e_vis_body", all_of.body, some_of.body),
+        ):
+            vector = None if crop is None else embedder.embed([crop.image])[0]
+            counts[0] += crop is not None
+            if rule is not None and rule.slot is not None and rule.is_fresh:
+                rule.slot.vector = vector
+                counts[1] += 1
+            vectors[0][name] = vector
+            vectors[1][name] = rule.slot.vector if rule is not None and rule.slot is not None else None
+        face = shot.faces[index]
+        pairs[index] = replace(face, **vectors[0]), replace(face, **vectors[1])
+    return [pairs[index] for index in range(len(shot.faces))]
+
+
+def _area(face: FaceSample) -> float:
+    x1, y1, x2, y2 = face.bbox
+    return (x2 - x1) * (y2 - y1)
+
+
+def kept(run: Replayed) -> Kept:
+    """The published sets of both versions, compared."""
+    without, with_it = (
+        [
+            (
+                person.person_id,
+                image.set_name,
+                bucket_key(image.candidate.buckets),
+                image.candidate.sample,
+                image.quality,
+            )
+            for person in streamed(clip, READ_ON).result.persons
+            for image in person.images
+        ]
+        for clip in (run.own, run.left)
+    )
+    frames = {(person, sample.t_ns) for person, _, _, sample, _ in with_it}
+    near = [
+        any(other == person and abs(t_ns - sample.t_ns) <= 5e8 for other, t_ns in frames)
+        for person, _, _, sample, _ in without
+    ]
+    buckets, others = (
+        {(person, key) for person, name, key, _, _ in images if name is not SetName.CHALLENGE}
+        for images in (without, with_it)
+    )
+    return Kept(
+        float(np.mean([(person, sample.t_ns) in frames for person, _, _, sample, _ in without])),
+        float(np.mean(near)),
+        len(buckets & others) / len(buckets),
+        (len(without), len(with_it)),
+        (float(np.mean([row[4] for row in without])), float(np.mean([row[4] for row in with_it]))),
+    )
