@@ -1,8 +1,9 @@
-"""Random damage to everything that is read back: run logs, settings files, documents, and what other modules say.
+"""Damage to everything that is read back: run logs, settings files, documents, and what other modules say.
 
-    python -m tests.torture.fuzz --seconds 600 --seed 1
+    python -m tests.torture.fuzz --seconds 600 --seed 1 [--again "READER:CHOICES"]
 
-Each reader may accept or refuse an input with its own error, and nothing else. Exit 1 with the input that broke it.
+Damage that reaches lines which none before had reached is kept and changed further (`guided`). Each reader may accept
+or refuse an input with its own error, and nothing else. Exit 1 with the input that broke it, for `--again`.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+import vpx_identity_builder
 from tests.ecosystem.upstream import FakeDetect, FakeExpression, FakeVision, Script, clip
 from tests.torture.checks import Violation
+from tests.torture.guided import Guide, again, written
 from tests.torture.victim import BOTH, build
 from vpx_identity_builder.core.types import FaceSample
 from vpx_identity_builder.errors import DocumentError, RunLogError, SettingsError
@@ -38,6 +41,9 @@ from vpx_identity_builder.runlog.reader import RunLog
 from vpx_identity_builder.schema import DOCUMENTS, read_document
 from vpx_identity_builder.settings import resolve
 
+PACKAGE = Path(vpx_identity_builder.__file__).parent
+SLICE_S = 0.5
+"""How far a reader's time may be ahead of the others'."""
 WORDS = (b"NaN", b"1e999", b"-1", b"null", b"[]", b"{}", b'""', b"9" * 20, b"\x00", b"\xff\xfe", b"[" * 2000)
 VALUES: tuple[Any, ...] = (
     *(None, True, -1, 0, 2**70, 1.5, float("nan"), float("inf"), "", "x", b"\xff\x00", [], {}, (), object(), [[]]),
@@ -215,20 +221,35 @@ def nonsense(dice: random.Random, depth: int) -> Any:
     return values if kind == 1 else SimpleNamespace(**values)
 
 
-def run(seconds: float, seed: int, folder: Path) -> tuple[Counter[str], Counter[str]]:
-    """Try until the time is over; returns inputs tried and accepted per reader. Raises `Violation`."""
-    fuzz, tried, number = Fuzz(folder), Counter[str](), 0
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Inputs tried and accepted, kinds of damage kept because they reached new lines, and these lines, per reader."""
+
+    tried: Counter[str]
+    accepted: Counter[str]
+    kept: Counter[str]
+    lines: Counter[str]
+
+
+def run(seconds: float, seed: int, folder: Path) -> Report:
+    """Try until the time is over, every reader for the same time. Raises `Violation`."""
+    fuzz, tried, spent = Fuzz(folder), Counter[str](), Counter[str]()
+    guides = {name: Guide(f"{seed}-{name}", PACKAGE) for name in fuzz.readers()}
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for name, reader in fuzz.readers().items():
-            own = f"{seed}-{number}-{name}"
+            if tried[name] and spent[name] > min(spent.values()) + SLICE_S:
+                continue
+            start = time.monotonic()
             try:
-                reader(random.Random(own))
+                guides[name].next(reader)
             except Exception as error:
-                raise Violation(f"{name}, input {own!r}: {type(error).__name__}: {error}") from error
+                choices = written(getattr(error, "choices", ()))
+                raise Violation(f"{type(error).__name__}: {error}; see it by --again '{name}:{choices}'") from error
             tried[name] += 1
-        number += 1
-    return tried, fuzz.accepted
+            spent[name] += time.monotonic() - start  # type: ignore[assignment]
+    kept = Counter({name: len(guide.kept) for name, guide in guides.items()})
+    return Report(tried, fuzz.accepted, kept, Counter({name: len(guide.lines) for name, guide in guides.items()}))
 
 
 def main() -> int:
@@ -236,12 +257,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--again", default="")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        tried, accepted = run(given.seconds, given.seed, Path(folder))
-    for name, count in tried.items():
-        sys.stdout.write(f"{name}: {count} inputs, {accepted[name]} accepted\n")
-    sys.stdout.write(f"{sum(tried.values())} inputs in {given.seconds:.0f} s, seed {given.seed}\n")
+        if given.again:
+            name, _, choices = given.again.rpartition(":")
+            again(Fuzz(Path(folder)).readers()[name], choices)
+            return 0
+        done = run(given.seconds, given.seed, Path(folder))
+    for name, count in done.tried.items():
+        sys.stdout.write(
+            f"{name}: {count} inputs, {done.accepted[name]} accepted; {done.kept[name]} kept, as they reached new steps "
+            f"from line to line, {done.lines[name]} in all\n"
+        )
+    sys.stdout.write(f"{sum(done.tried.values())} inputs in {given.seconds:.0f} s, seed {given.seed}\n")
     return 0
 
 
