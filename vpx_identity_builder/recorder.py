@@ -155,6 +155,7 @@ class Recorder:
         except IdentityBuilderError as error:
             logger.warning("the run log is removed, as it cannot be completed: %s", error)
             self._remove(log.path)
+            self._remove_earlier()
 
     def drop(self) -> None:
         """The result was not wanted: an earlier one is better. The log goes."""

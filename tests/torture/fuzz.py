@@ -267,8 +267,8 @@ def main() -> int:
         done = run(given.seconds, given.seed, Path(folder))
     for name, count in done.tried.items():
         sys.stdout.write(
-            f"{name}: {count} inputs, {done.accepted[name]} accepted; {done.kept[name]} kept, as they reached new steps "
-            f"from line to line, {done.lines[name]} in all\n"
+            f"{name}: {count} inputs, {done.accepted[name]} accepted; {done.kept[name]} kept, as they reached new "
+            f"steps from line to line, {done.lines[name]} in all\n"
         )
     sys.stdout.write(f"{sum(done.tried.values())} inputs in {given.seconds:.0f} s, seed {given.seed}\n")
     return 0

@@ -27,7 +27,7 @@ from vpx_identity_builder.commands.edge import (
     note,
     say,
 )
-from vpx_identity_builder.core.types import PersonSet, RunResult
+from vpx_identity_builder.core.types import PersonSet, RunResult, StopReason
 from vpx_identity_builder.errors import BusyError, InputError, SettingProblem, SettingsError
 from vpx_identity_builder.export.folder import check_writable
 from vpx_identity_builder.highlights import NO_FRAME_INSIDE
@@ -256,10 +256,15 @@ def _table(outcome: Outcome, result: RunResult) -> Table:
     table.add_column("seconds", justify="right", no_wrap=True)
     seconds = f"{outcome.seconds:.1f}"
     for person in result.persons:
-        table.add_row(*_cells(person), seconds)
+        table.add_row(*_cells(person), _ending(result, person.stop_reason), seconds)
     if not result.persons:
-        table.add_row(*("-",) * 7, str(result.stop_reason).replace("_", " "), seconds)
+        table.add_row(*("-",) * 7, _ending(result, result.stop_reason), seconds)
     return table
+
+
+def _ending(result: RunResult, reason: StopReason) -> str:
+    """Why the run ended; the documents call one that was to look at some frames only `interrupted` too."""
+    return "as asked" if result.faults.get("frame_limit") else str(reason).replace("_", " ")
 
 
 def _cells(person: PersonSet) -> tuple[str, ...]:
@@ -272,5 +277,4 @@ def _cells(person: PersonSet) -> tuple[str, ...]:
         str(coverage.pitch),
         str(coverage.expression),
         str(len(person.challenge)),
-        str(person.stop_reason).replace("_", " "),
     )

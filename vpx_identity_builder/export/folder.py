@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -71,6 +72,10 @@ def check_writable(output_dir: Path) -> None:
         raise ExportError(output_dir, f"{nearest} is not a folder")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise ExportError(output_dir, f"no permission to write in {nearest}")
+    try:
+        Path(tempfile.mkdtemp(prefix=".probe-", dir=nearest)).rmdir()
+    except OSError as error:
+        raise ExportError(output_dir, f"{nearest} takes no folders: {error.strerror}") from error
 
 
 def published_stop_reason(target: Path) -> str | None:

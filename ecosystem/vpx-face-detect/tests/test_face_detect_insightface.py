@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import sys
 from pathlib import Path
@@ -94,4 +95,26 @@ def test_embed_off_needs_no_embedder_file(folder: Path) -> None:
 def test_a_missing_library_names_the_extra(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "insightface", None)
     with pytest.raises(InsightFaceError, match=r"vpx-face-detect\[insightface\]"):
+        build(folder)
+
+
+@pytest.mark.usefixtures("library")
+def test_a_model_file_that_changed_is_refused_before_a_library_reads_it(folder: Path) -> None:
+    build(folder)
+    model = next(folder.glob("w600k_*.onnx"))
+    noted = (folder / "known.sha256").read_text()
+    assert f"{hashlib.sha256(model.read_bytes()).hexdigest()}  {model.name}\n" in noted
+    build(folder)
+    assert (folder / "known.sha256").read_text() == noted
+    model.write_bytes(model.read_bytes() + b"more")
+    with pytest.raises(InsightFaceError, match=r"is not the file that .*known\.sha256 notes"):
+        build(folder)
+    (folder / "known.sha256").unlink()
+    build(folder)
+
+
+def test_what_is_noted_before_the_first_use_counts(folder: Path) -> None:
+    model = next(folder.glob("det_*.onnx"))
+    (folder / "known.sha256").write_text(f"{'0' * 64} *{model.name}\n")
+    with pytest.raises(InsightFaceError, match=r"instead of 000000000000"):
         build(folder)

@@ -142,3 +142,12 @@ def test_a_signal_ends_the_run_in_order(plugin_path, video, number):
 
 def test_says_where_a_module_left_its_result(vpx, video):
     assert "run.nobody: out/nobody\n" in vpx("run", "run.nobody", "--input", video).stdout
+
+
+def test_an_output_that_is_a_file_is_one_line_before_anything_is_run(vpx, video, tmp_path):
+    target = tmp_path / "afile"
+    target.write_text("mine")
+    for output in (target, target / "below"):
+        result = vpx("run", "run.first", "--input", video, "--output", output)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == f"vpx: cannot write into {output}: {target} is not a folder\n"

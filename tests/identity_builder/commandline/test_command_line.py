@@ -263,7 +263,8 @@ def photo_folder(folder: Path, count: int = 3) -> Path:
 def test_a_run_of_some_frames_only_says_that_the_video_goes_on(tmp_path: Path) -> None:
     photos = photo_folder(tmp_path)
     for name, count, reason in (("some", 2, "interrupted"), ("all", 3, "end_of_video")):
-        assert call("build", photos, "-o", tmp_path / name, "--max-frames", count).exit_code == 4
+        done = call("build", photos, "-o", tmp_path / name, "--max-frames", count)
+        assert (done.exit_code, "as asked" in done.stdout) == (4, name == "some")
         result = json.loads((tmp_path / name / "photos" / "identity_builder" / "result.json").read_text())
         assert result["stop_reason"] == reason
         told = [note for note in result["notes"] if "as asked" in note]
@@ -353,3 +354,14 @@ def test_a_video_gives_a_table_and_its_folder(tmp_path: Path) -> None:
     assert lines[-1] == str(tmp_path / "turns" / "identity_builder")
     assert "…" not in result.stdout
     assert (tmp_path / "turns/identity_builder/report.html").is_file()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc here")
+def test_a_place_that_takes_no_folders_is_refused_before_anything_is_analysed(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    assert cv2.imwrite(str(photos / "a.png"), np.zeros((40, 40, 3), np.uint8))
+    done = call("build", photos, "-o", "/proc/nowhere")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "/proc takes no folders" in done.stderr or "no permission to write in /proc" in done.stderr
+    assert done.stderr.count("\n") == 1

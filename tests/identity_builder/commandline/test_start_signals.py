@@ -15,6 +15,8 @@ SCRIPT = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 import vpx_identity_builder_start as start
+import vpx.command
+start.vpx = vpx.command.main
 
 class Strike:
     def find_spec(self, name, path=None, target=None):
@@ -30,7 +32,11 @@ getattr(start, sys.argv[1])()
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
     ("script", "line"),
-    [("identity_builder", "error: interrupted\n"), ("vision_embed", "vision-embed: interrupted\n")],
+    [
+        ("identity_builder", "error: interrupted\n"),
+        ("vision_embed", "vision-embed: interrupted\n"),
+        ("vpx", "vpx: interrupted\n"),
+    ],
 )
 def test_a_signal_during_the_imports_is_one_line_and_130(number: signal.Signals, script: str, line: str) -> None:
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])

@@ -63,6 +63,19 @@ def test_a_log_that_cannot_be_pruned_goes_and_the_set_stays(tmp_path: Path, monk
     assert [path.name for path in (tmp_path / "failing" / "ride").iterdir()] == ["identity_builder"]
 
 
+def test_where_a_log_cannot_be_completed_that_of_an_earlier_set_goes_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ride(tmp_path, anchors_max=3)
+
+    def failing(*_: object) -> None:
+        raise RunLogError(tmp_path, "database or disk is full")
+
+    monkeypatch.setattr(finalize, "_record", failing)
+    ride(tmp_path)
+    assert [path.name for path in (tmp_path / "ride").iterdir()] == ["identity_builder"]
+
+
 @given(st.integers(0, 2**32), st.sampled_from([64, 128, 512]), st.integers(1, 3))
 def test_a_stand_in_is_as_near_to_the_published_and_near_nobody_else(seed: int, dim: int, published_count: int) -> None:
     prototypes = dict(enumerate(unit_rows(seed, published_count, dim)))

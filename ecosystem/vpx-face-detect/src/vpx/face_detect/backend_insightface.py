@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from vpx.face_detect.backend import Detections, FoundFace
 from vpx.face_detect.faceid import ARCFACE_TEMPLATE, similarity, unit_mean
+from vpx.face_detect.known_files import ChangedFileError, check_known
 from vpx.face_detect.settings import FaceDetectSettings
 
 _LOG = logging.getLogger(__name__)
@@ -43,6 +44,9 @@ class InsightFaceBackend:
         folder = settings.insightface_dir
         detector_file = find_model(folder, _DETECTOR_FILES, "SCRFD detector")
         embedder_file = find_model(folder, _EMBEDDER_FILES, "ArcFace embedder") if settings.embed else None
+        for path in (detector_file, embedder_file):
+            if path is not None:
+                _check(path)
         zoo = _load_zoo()
         _LOG.warning("the InsightFace weights in %s are licensed for non-commercial research only", folder)
         self._detector = zoo.get_model(str(detector_file), providers=["CPUExecutionProvider"])
@@ -93,6 +97,15 @@ def find_model(folder: Path, patterns: Sequence[str], role: str) -> Path:
         expected=expected,
         path=folder,
     )
+
+
+def _check(path: Path) -> None:
+    try:
+        check_known(path)
+    except ChangedFileError as error:
+        raise InsightFaceError(str(error), expected=error.expected, path=path) from error
+    except OSError as error:
+        raise InsightFaceError(f"cannot read {path}: {error.strerror}", expected="a model file", path=path) from error
 
 
 def _load_zoo() -> Any:

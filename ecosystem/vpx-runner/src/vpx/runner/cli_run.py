@@ -41,6 +41,7 @@ class RunOptions:
 
 def run_modules(options: RunOptions) -> int:
     """Run, show what was asked for, and give the exit code."""
+    _refuse_no_folder(options.output)
     with ExitStack() as stack:
         lines = _open_lines(options, stack)
         callbacks: list[OnFrame] = []
@@ -89,6 +90,15 @@ def _open_lines(options: RunOptions, stack: ExitStack) -> TextIO | None:
         return stack.enter_context(options.out_file.open("w", encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"cannot write {options.out_file}: {error.strerror}") from error
+
+
+def _refuse_no_folder(output: Path | None) -> None:
+    """Raise `SettingsError` where no folder can be, before anything is run."""
+    if output is None:
+        return
+    nearest = next(path for path in (output, *output.absolute().parents) if path.exists() or path.is_symlink())
+    if not nearest.is_dir():
+        raise SettingsError(f"cannot write into {output}: {nearest} is not a folder")
 
 
 def _refuse_overwriting_input(target: Path, source: Path) -> None:

@@ -1,0 +1,33 @@
+"""Where the script ``vpx`` begins: signals are heeded before anything is imported that takes its time."""
+
+from __future__ import annotations
+
+import os
+import signal
+from importlib import import_module
+from types import FrameType
+
+INTERRUPTED = 130
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SAID = b"vpx: interrupted\n"
+
+
+def main() -> None:
+    """Import the command line and call it; a signal until then ends the process at once, as nothing is begun yet."""
+    heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in heeded:
+        signal.signal(number, _end_now)
+    command_line = import_module("vpx.runner.cli").main
+    for number in heeded:
+        signal.signal(number, _end_in_order)
+    command_line()
+
+
+def _end_now(_number: int, _frame: FrameType | None) -> None:
+    os.write(2, SAID)
+    os._exit(INTERRUPTED)
+
+
+def _end_in_order(_number: int, _frame: FrameType | None) -> None:
+    os.write(2, SAID)
+    raise SystemExit(INTERRUPTED)
