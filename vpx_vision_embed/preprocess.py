@@ -52,7 +52,7 @@ class Room:
         self._spec = spec
         self._batch = empty_batch(1, spec)
         self.square = np.empty((spec.size_px, spec.size_px, 3), np.uint8)
-        self.planes = tuple(np.empty((spec.size_px, spec.size_px), np.uint8) for _ in range(3))
+        self.planes = np.empty((3, spec.size_px, spec.size_px), np.uint8)
 
     def batch(self, count: int) -> Floats:
         """(count, 3, size_px, size_px) float32, not filled."""
@@ -81,9 +81,8 @@ def preprocess(crops: Sequence[NDArray[np.uint8]], spec: Preprocessing, room: Ro
     for index, crop in enumerate(crops):
         check_crop(crop, index)
         planes = resized_centre(crop, spec) if spec.resampling == "bicubic" else quickly_resized(crop, spec, room)
-        for plane, normal, factor, shift in zip(planes, batch[index], scale, offset, strict=True):
-            np.multiply(plane, factor, out=normal)
-            normal += shift
+        np.multiply(planes, scale, out=batch[index])
+        batch[index] += offset
     return batch
 
 
@@ -123,8 +122,8 @@ def resized_size(height: int, width: int, spec: Preprocessing) -> tuple[tuple[in
     return (out_height, out_width), (round((out_height - spec.size_px) / 2), round((out_width - spec.size_px) / 2))
 
 
-def quickly_resized(crop: NDArray[np.uint8], spec: Preprocessing, room: Room) -> Sequence[NDArray[np.uint8]]:
-    """Three (size, size) uint8 planes, RGB: the centre square, halved while twice too large, then interpolated.
+def quickly_resized(crop: NDArray[np.uint8], spec: Preprocessing, room: Room) -> NDArray[np.uint8]:
+    """(3, size, size) uint8 planes, RGB: the centre square, halved while twice too large, then interpolated.
 
     They lie in `room`.
     """
@@ -137,8 +136,8 @@ def quickly_resized(crop: NDArray[np.uint8], spec: Preprocessing, room: Room) ->
     nearly_right = len(square) <= _CUBIC_UP_TO * spec.size_px
     resampling = cv2.INTER_CUBIC if nearly_right else cv2.INTER_LINEAR
     cv2.resize(square, (spec.size_px, spec.size_px), dst=room.square, interpolation=resampling)
-    cv2.split(room.square, room.planes)
-    return room.planes[::-1]
+    cv2.split(room.square, tuple(room.planes[::-1]))
+    return room.planes
 
 
 def _apply(rows: Floats, plan: tuple[_Block, ...]) -> Floats:
@@ -191,4 +190,4 @@ def _affine(spec: Preprocessing) -> tuple[Floats, Floats]:
     std = np.asarray(spec.std, np.float64)
     scale = 1.0 / (255.0 * std)
     offset = -np.asarray(spec.mean, np.float64) / std
-    return scale.astype(np.float32), offset.astype(np.float32)
+    return scale.astype(np.float32)[:, None, None], offset.astype(np.float32)[:, None, None]
