@@ -36,7 +36,3 @@ NEIGHBOURS = np.array(
 )
 """Pairs of cells side by side or one above the other, `(pairs, 2)`. Not those that lie on the rim, above or aside: when
 a head turns, hair and background come and go there."""
-TOUCHING = np.array([[_touch(i, j) for j in range(CELLS)] for i in range(CELLS)], np.float32)
-"""`(cells, cells)`, 1 where two cells touch."""
-MIRRORED = np.array([_PLACES.index((row, -column)) for row, column in _PLACES], np.intp)
-"""The cell on the other side of the face, for each cell."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .cover_look import cover_log_odds
 from .face_cells import CELLS
 from .thinned import Thinned
 from .types import FaceSample
@@ -24,12 +23,10 @@ JUDGED_DEG = 35.0
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
     """Sightings side by side: unit rows `(m, cells, channels)`, zero where unseen; departures from an average clear
-    face `(m, cells)`; log-odds of being covered by the look alone `(m, cells)`, NaN where unseen or not told; yaw and
-    pitch in degrees `(m, 2)`; times `(m,)`."""
+    face `(m, cells)`; yaw and pitch in degrees `(m, 2)`; times `(m,)`."""
 
     cells: Array
     odd: Array
-    look: Array
     pose_deg: Array
     t_ns: NDArray[np.int64]
 
@@ -38,7 +35,7 @@ class Moments:
 
     def chosen(self, which: Flags | slice) -> Moments:
         """Some of them."""
-        return Moments(self.cells[which], self.odd[which], self.look[which], self.pose_deg[which], self.t_ns[which])
+        return Moments(self.cells[which], self.odd[which], self.pose_deg[which], self.t_ns[which])
 
 
 def moment_of(sample: FaceSample) -> Moments | None:
@@ -49,10 +46,8 @@ def moment_of(sample: FaceSample) -> Moments | None:
     if max(abs(yaw), abs(pitch)) > JUDGED_DEG:
         return None
     rows = sample.appearance[None].astype(np.float32)
-    cells, odd = rows[:, :, :-1], rows[:, :, -1]
-    look = cover_log_odds(cells[0], odd[0])
-    known = np.full(CELLS, np.nan, np.float32) if look is None else look
-    return Moments(cells, odd, known[None], np.array([[yaw, pitch]], np.float32), np.array([sample.t_ns], np.int64))
+    pose = np.array([[yaw, pitch]], np.float32)
+    return Moments(rows[:, :, :-1], rows[:, :, -1], pose, np.array([sample.t_ns], np.int64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +67,6 @@ class ThinnedMoments(Thinned[Moments]):
         return Moments(
             np.concatenate([moment.cells for moment in self.values]),
             np.concatenate([moment.odd for moment in self.values]),
-            np.concatenate([moment.look for moment in self.values]),
             np.concatenate([moment.pose_deg for moment in self.values]),
             np.concatenate([moment.t_ns for moment in self.values]),
         )

@@ -7,9 +7,8 @@ face compared with the person's other moments, so a hand that stays for most of 
 For the same reason a cell that nothing explains counts only as far as it departs from the average clear face: a rare
 laugh is new, but looks like a face.
 
-Where there is nothing to compare with, what the face looks like by itself tells (`cover_look`), if it is sure; so does
-it of moments that are covered themselves: a mask that is never taken off does not become the face. Where neither tells,
-the ratio is unknown, and a guess says what is likely.
+Where there is too little to compare with, the ratio is unknown, and a guess says what is likely. A cover that is never
+taken off cannot be told from a face.
 
 All limits are cosine distances of texture features, the same for everybody.
 """
@@ -20,7 +19,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .cover_look import SURE, certainty, probabilities
 from .face_cells import EYE_CELLS, LOWER_CELLS, MOUTH_CELLS, NEIGHBOURS
 from .moments import Array, Flags, Moments, ThinnedMoments, moment_of
 from .types import CoveredParts, FaceSample
@@ -61,8 +59,8 @@ PARTIAL = 0.1
 LEAST_GUESS = PARTIAL
 """A face that cannot be judged counts as covered by this much at least: it comes after all that are known to be clear,
 and gains little where making it worse makes it possible to judge."""
-LIKELY_COVERED = 0.5
-"""Probability from which a single look counts a cell as covered."""
+LIKELY = 2 * PARTIAL
+"""A guess from here on says what is covered, so that no expression is read there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +101,7 @@ def _gallery(kept: ThinnedMoments) -> Gallery:
 
 
 def judged(sample: FaceSample, gallery: Gallery) -> FaceSample:
-    """The sample with its occlusion as this gallery or else the look alone tells it, with a guess where neither does.
+    """The sample with its occlusion as this gallery tells it, with a guess where it cannot.
 
     One without an appearance stays as it is. A ratio is below `PARTIAL` where the face is clear; what covers two cells
     counts as `PARTIAL` at least.
@@ -120,11 +118,18 @@ def judged(sample: FaceSample, gallery: Gallery) -> FaceSample:
         if compared.changed_all_over() and ratio >= PARTIAL:
             return _told(sample, None, None, ratio)
         return _told(sample, ratio, _covered(compared.strength))
-    chances = probabilities(moment.look[0])
-    likely = float(np.nanmean(chances)) if np.isfinite(chances).any() else None
-    if likely is not None and certainty(moment.look[0]) >= SURE:
-        return _told(sample, max(PARTIAL, likely), np.where(chances >= LIKELY_COVERED, chances, 0.0))
-    return _told(sample, None, None, max(LEAST_GUESS, likely or 0.0))
+    return _guessed(sample, moment, gallery, opening)
+
+
+def _guessed(sample: FaceSample, moment: Moments, gallery: Gallery, opening: float) -> FaceSample:
+    """The sample with what moments of whatever pose say: too little for a ratio."""
+    moments = gallery.moments
+    if moments is None or moment.cells.shape[1:] != moments.cells.shape[1:] or not gallery.trusted.any():
+        return _told(sample, None, None, LEAST_GUESS)
+    explaining = moments.chosen(gallery.trusted)
+    strength = _strength(moment, explaining, _unexplained(moment, explaining))
+    guess = max(LEAST_GUESS, _share(strength, opening))
+    return _told(sample, None, _covered(strength) if guess >= LIKELY else None, guess)
 
 
 def _told(sample: FaceSample, ratio: float | None, covered: Array | None, guess: float | None = None) -> FaceSample:
@@ -217,8 +222,7 @@ def _parts(covered: Array) -> CoveredParts:
 
 
 def trusted(moments: Moments) -> Flags:
-    """Which moments may explain others `(m,)`: enough votes in every cell, no cell odd for this person, and not covered
-    by the look alone."""
+    """Which moments may explain others `(m,)`: enough votes in every cell, and no cell odd for this person."""
     near = _near(moments, moments)
     excess = _excess(moments, near)
     votes = np.exp(-excess / VOTE_DECAY).T[:, None, :] * (near & ~np.eye(len(moments), dtype=np.bool_))
@@ -228,8 +232,7 @@ def trusted(moments: Moments) -> Flags:
     agreeing = (votes * (known & (np.where(known, distances, 2.0) < ALIKE))).sum(axis=2)
     supported = agreeing >= SUPPORT * total
     odd = _excess(moments, _near(moments, moments, AROUND_DEG)) > ODD
-    covered = np.array([certainty(look) >= SURE for look in moments.look], np.bool_)
-    fine: Flags = (supported & ~odd.T).all(axis=0) & ~covered
+    fine: Flags = (supported & ~odd.T).all(axis=0)
     return fine
 
 

@@ -98,8 +98,9 @@ class FaceSample:
 
     `e_id` is the Face-ID embedding (who), `e_vis_face` and `e_vis_body` the general vision embeddings (what is new):
     all `(dim,)` float32 unit vectors or None. `frame_size_px` is (width, height). `appearance` `(cells, channels + 1)`
-    float32 shows what each part of the face looks like, see `occlusion`; `covered` is known where that told the ratio.
-    `occlusion_guess` is the covered share that is likely where the ratio is unknown, None where nobody looked.
+    float32 shows what each part of the face looks like, see `occlusion`; `covered` is known where that told the ratio
+    or makes a cover likely. `occlusion_guess` is the share that is likely where the ratio is unknown, None
+    where nobody looked.
     `extra_bins`: (axis, label) of axes that plugins add, each axis once. `in_highlight`: the moment is one that wins
     among images of equal quality (§15).
     """

@@ -15,8 +15,7 @@ from vpx_identity_builder.core.types import ExpressionSignals, FaceSample, Pose
 
 from .strategies import sample
 
-CELLS, CHANNELS = sum(ROWS), 48
-"""Other channels than the look alone is judged by: here only the comparison speaks."""
+CELLS, CHANNELS = sum(ROWS), 40
 LOWER = np.arange(18, CELLS)
 CLEAR_ODD, COVERED_ODD = 0.3, 0.9
 
@@ -225,3 +224,13 @@ def test_a_wide_open_mouth_needs_more_before_it_is_called_covered() -> None:
     assert share(wide, gallery) < PARTIAL
     hand = replace(face(51, LOWER), expression=ExpressionSignals(mouth_open=1.0))
     assert share(hand, gallery) == pytest.approx(share(face(51, LOWER), gallery))
+
+
+def test_moments_of_another_pose_give_a_guess_only() -> None:
+    gallery = gallery_of(*(face(i) for i in range(20)))
+    clear, covered = judged(face(50, yaw=30.0), gallery), judged(face(51, LOWER, yaw=30.0), gallery)
+    assert (clear.occlusion_ratio, clear.occlusion_guess) == (None, LEAST_GUESS)
+    assert (covered.occlusion_ratio, clear.covered) == (None, None)
+    assert covered.covered is not None
+    assert covered.covered.mouth > 0.9
+    assert covered.occlusion_guess == pytest.approx(len(LOWER) / CELLS, abs=0.02)
