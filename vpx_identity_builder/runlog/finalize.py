@@ -72,11 +72,25 @@ def _without_strangers(log: RunLog, result: RunResult, ids: Mapping[int, int], t
 
 
 def _record(log: RunLog, chosen: Recorded) -> None:
-    """Keep a result for a rebuild with the same settings."""
+    """Keep a result for a rebuild with the same settings, if its pictures are in the log."""
+    log.connection.execute("DELETE FROM outcome")
+    if not _holds_pictures(log, chosen.result):
+        return
     of = {"settings": dict(chosen.settings), "program": chosen.program}
     data = dumps({**plain(without_pictures(chosen.result)), "of": of})
-    log.connection.execute("DELETE FROM outcome")
     log.connection.execute("INSERT INTO outcome VALUES (1, ?, ?)", (data, crc(data)))
+
+
+def _holds_pictures(log: RunLog, result: RunResult) -> bool:
+    """True where the log holds every picture of a result byte for byte."""
+    crops = log.crop_keys()
+    times = log.times({frame for frame, _ in crops})
+    held = {(times[frame], box): (frame, box) for frame, box in sorted(crops, reverse=True)}
+    images = [image.candidate for person in result.persons for image in person.images]
+    wanted = [(one.sample.t_ns, one.crop_box, one.image) for one in images]
+    pairs = [image.candidate for image in result.pair]
+    wanted += [(both.first.sample.t_ns, both.crop_box, both.image) for both in pairs]
+    return all((t_ns, box) in held and log.crop(*held[t_ns, box]) == image for t_ns, box, image in wanted)
 
 
 def _closed(log: RunLog, pruned: Pruned) -> None:

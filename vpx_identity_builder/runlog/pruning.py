@@ -20,6 +20,8 @@ from vpx_identity_builder.runlog.rows import face_row
 from vpx_identity_builder.runlog.schema import translated
 
 Real = NDArray[np.float64]
+Stranger = tuple[int, int, int]
+"""Frame, face, group: a group is one person as far as the run could tell; -1 where it could not."""
 KEPT_PROTOTYPES = 2
 SEED = 20_260_401
 SPOILS_CONFIDENCE = 0.5
@@ -41,14 +43,15 @@ def prune(
 
     `people`: (frame, face) → published person id, for faces of published people. `prototypes`: person id → prototype.
     A face that contradicts its person's prototype (cosine below `tau_split`) is not surely theirs and goes too. Of one
-    without Face-ID, which motion alone tells whose it is, what it looks like goes.
+    without Face-ID, which motion alone tells whose it is, what it looks like goes. Where anybody goes, the stand-ins of
+    those who went before are made anew: they must not tell how near they were to whoever goes now.
     """
-    strangers = _strangers(log, people, prototypes, tau_split)
+    strangers, gone_before = _strangers(log, people, prototypes, tau_split)
     if not strangers:
         return Pruned(0, 0)
     stand_ins = StandIns(prototypes)
     with translated(log.path):
-        for seq, face, group in strangers:
+        for seq, face, group in sorted([*strangers, *gone_before]):
             sample = log.face(seq, face)
             gone = replace(
                 sample, e_id=stand_ins.of(sample.e_id, group), e_vis_face=None, e_vis_body=None, appearance=None
@@ -71,21 +74,20 @@ def prune(
 
 def _strangers(
     log: RunLog, people: Mapping[tuple[int, int], int], prototypes: Mapping[int, Vector], tau_split: float
-) -> list[tuple[int, int, int]]:
-    """(frame, face, group) of every face that goes; a group is one person as far as the run could tell."""
+) -> tuple[list[Stranger], list[Stranger]]:
+    """Every face that goes, and every stand-in of one that went before."""
     groups = log.person_numbers()
-    found = []
+    found, before = list[Stranger](), list[Stranger]()
     for frame in log.frames():
         for place, sample in enumerate(frame.translation.samples):
-            if frame.anonymous[place]:
-                continue
             key = (frame.seq, place)
             own = prototypes.get(people[key]) if key in people else None
-            if own is None:
-                found.append((*key, groups.get(key, -1)))
-            elif sample.e_id is not None and not _may_be(sample.e_id, own, tau_split):
-                found.append((*key, -1))
-    return found
+            group = groups.get(key, -1) if own is None else -1
+            if frame.anonymous[place]:
+                before.append((*key, group))
+            elif own is None or (sample.e_id is not None and not _may_be(sample.e_id, own, tau_split)):
+                found.append((*key, group))
+    return found, before
 
 
 def _unsure(log: RunLog, people: Mapping[tuple[int, int], int]) -> list[tuple[int, int]]:
