@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -122,8 +123,20 @@ def _objection(key: str, was: object, wanted: object) -> str | None:
 
 
 def leaving(log: RunLog, made: Rebuilt) -> int:
-    """How many people whom the log still holds as published are not, with this result."""
-    return max(0, len(log.ending.ids) - len(made.result.persons)) if made.people else 0
+    """How many people whom the log still holds as published are not, with this result: most of their faces are not."""
+    if not made.people:
+        return 0
+    last, ids, numbers = made.people["stands_for"], log.ending.ids, log.person_numbers()
+    shown = {
+        (frame, face)
+        for frame, face, number, _ in made.fates
+        if str(last.get(str(number), number)) in made.people["ids"]
+    }
+    balance: Counter[int] = Counter()
+    for face, number in numbers.items():
+        if number in ids:
+            balance[ids[number]] += 1 if face in shown else -1
+    return sum(kept < 0 for kept in balance.values())
 
 
 def let_leave(log: RunLog, made: Rebuilt) -> None:

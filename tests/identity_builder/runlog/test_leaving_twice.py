@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,19 @@ def test_pictures_from_the_source_are_taken_from_it_again(tmp_path: Path) -> Non
         pictures = [[image.candidate.image for image in made.result.persons[0].images] for made in (first, again)]
     assert pictures[0] == pictures[1]
     assert all(picture.startswith(b"\x89PNG") for picture in pictures[1])
+
+
+def test_who_leaves_is_told_by_faces_not_by_how_many_are_published(tmp_path: Path) -> None:
+    ride(tmp_path)
+    with RunLog(tmp_path / "ride" / "run.sqlite") as log:
+        made = rebuilt(log, {"anchors_max": 4})
+        assert leaving(log, made) == 0
+        first, second = sorted(log.ending.ids)
+        split = [(f, p, 900 if n == first and f % 2 else n, c) for f, p, n, c in made.fates]
+        ids = {str(first): 0, "900": 1}
+        assert leaving(log, replace(made, fates=tuple(split), people={"stands_for": {}, "ids": ids})) == 1
+        joined = {"stands_for": {str(second): first}, "ids": {str(first): 0}}
+        assert leaving(log, replace(made, people=joined)) == 0
 
 
 def test_the_stand_ins_of_others_forget_whoever_leaves_later(tmp_path: Path) -> None:
