@@ -77,9 +77,11 @@ class Recorder:
                 make_folders(target.parent)
                 if self._claim.take(target.parent, content):
                     return True
-                if claimed_content(target.parent) in (None, content):
+                held_for = claimed_content(target.parent)
+                if held_for == content:
                     break
-                target = self.place.named_again()[1]
+                if held_for is not None:  # else whoever held it has let go meanwhile
+                    target = self.place.named_again()[1]
         except (IdentityBuilderError, OSError):
             return True
         self._beside_another = True

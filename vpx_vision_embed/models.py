@@ -186,7 +186,7 @@ _VIT_224 = Preprocessing(224, 1.0, IMAGENET_MEAN, IMAGENET_STD)
 _SIGLIP_224 = Preprocessing(224, 0.9, HALF, HALF)
 
 # No pin of a hub row was ever compared with the file itself: a mismatch at the first download may be the pin's fault.
-# The first SigLIP comes from its authors: their file is stated by more than ten projects, timm's copy by none. It holds
+# The first SigLIP comes from its authors: others state the sum of their file, nobody that of timm's copy. It holds
 # the text tower too (813 MB in all), which is left out when it is loaded.
 _STATED_BY_MANY = "as stated by several independent public repositories; never downloaded here"
 _STATED_BY_ONE = "the SHA-256 as stated by one public project, the commit by several; never downloaded here"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.ecosystem.behaviours import pipeline
 from tests.ecosystem.upstream import Script, clip
-from vpx_identity_builder.claim import NAME
+from vpx_identity_builder.claim import NAME, Claim
 from vpx_identity_builder.errors import BusyError
 
 from .rides import BOTH, builder_of, feed, published, ride, started
@@ -89,6 +89,26 @@ def test_what_a_killed_build_left_of_its_hold_stops_nobody(tmp_path: Path) -> No
     assert (tmp_path / "ride" / NAME).stat().st_mode & 0o777 == 0o600
     ride(tmp_path, 2.0, run_log=False)
     assert [path.name for path in (tmp_path / "ride").iterdir()] == ["identity_builder"]
+
+
+def test_whoever_only_looks_at_a_folder_stops_no_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    take, looked = Claim.take, list[Path]()
+
+    def while_somebody_looks(claim: Claim, folder: Path, content_sha256: str) -> bool:
+        if looked:
+            return take(claim, folder, content_sha256)
+        looked.append(folder)
+        onlooker = Claim()
+        assert take(onlooker, folder, "")
+        refused = not take(claim, folder, content_sha256)
+        onlooker.release()
+        assert refused
+        return False
+
+    monkeypatch.setattr(Claim, "take", while_somebody_looks)
+    ride(tmp_path, 2.0)
+    assert looked == [tmp_path / "ride"]
+    assert (tmp_path / "ride" / "run.sqlite").is_file()
 
 
 def test_a_video_that_is_being_built_is_not_erased(tmp_path: Path) -> None:
