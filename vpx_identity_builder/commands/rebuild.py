@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from visualbase import FileSource, ImageSource, IsolatedSource
 
 NOBODY = 4
+EMPTY = "nobody would be published with these settings, so the set and the run log stay as they are"
 DECODE = "decode."
 """Settings of how a source is opened; most rebuilds need no picture of it."""
 Image = np.ndarray[Any, Any]
@@ -68,6 +69,9 @@ def run(asked: Request) -> int:
         if asked.diff:
             lines = difference(published_images(target), bundle(made.result, context), log, made)
             typer.echo("\n".join(lines))
+        if not made.result.persons and leaving(log, made):
+            note(EMPTY)
+            return NOBODY
         if not asked.dry_run:
             publish(made.result, target, context, exported=made.run.hooks.exported)
             made.run.tell(made.result, target)

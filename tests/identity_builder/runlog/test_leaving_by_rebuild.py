@@ -17,6 +17,7 @@ from .test_rebuild import call
 TIMES = [round(index * 1e8) for index in range(60)]
 HEADER = 100
 """Bytes in which SQLite notes how it was opened."""
+STRICTER = ("--set", "identity_builder.strict_face_px=900")
 FEWER = ("--set", "identity_builder.max_persons=1")
 
 
@@ -71,6 +72,15 @@ def test_a_rebuild_that_publishes_as_many_takes_nobody_out(tmp_path: Path) -> No
     data = log_of(tmp_path).read_bytes()[HEADER:]
     done = call("rebuild", tmp_path / "ride", "--set", "identity_builder.anchors_max=3")
     assert (done.exit_code, done.stderr) == (0, "")
+    assert log_of(tmp_path).read_bytes()[HEADER:] == data
+
+
+def test_settings_that_publish_nobody_change_nothing(tmp_path: Path) -> None:
+    ride(tmp_path)
+    before, data = published(tmp_path), log_of(tmp_path).read_bytes()[HEADER:]
+    done = call("rebuild", tmp_path / "ride", "--set", "identity_builder.loose_face_px=900", *STRICTER)
+    assert (done.exit_code, "nobody would be published" in done.stderr) == (4, True), done.output
+    assert published(tmp_path) == before
     assert log_of(tmp_path).read_bytes()[HEADER:] == data
 
 
