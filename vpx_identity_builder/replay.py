@@ -24,7 +24,7 @@ from .settings import Settings
 
 logger = logging.getLogger(__name__)
 
-LEFT_THE_LOG = "left_the_log: what was known of this person was deleted when the run ended"
+LEFT_THE_LOG = "left_the_log: what was known of this person was deleted from the run log"
 SAME_VECTOR = 1.0 - 1e-5
 
 CropId = tuple[int, IntBox]
@@ -58,12 +58,14 @@ def replay(log: RunLog, settings: Settings, allowed: Allowed | None = None) -> R
     for extra in range(1, len(made.result.persons) + len(made.result.unpublished) + 1):
         gone = [person.person_id for person in made.result.persons if _is_one_of(person, ghosts)]
         if len(gone) < extra:
-            return _without(made, gone) if gone else made
+            return _without(made, gone, settings) if gone else made
         made = _once(log, _publishing(settings, most + len(gone)), allowed)
-    return _without(made, [person.person_id for person in made.result.persons])
+    return _without(made, [person.person_id for person in made.result.persons], settings)
 
 
-def _without(made: Replay, gone: Sequence[int]) -> Replay:
+def _without(made: Replay, gone: Sequence[int], asked: Settings) -> Replay:
+    """Without those who had left, and with the settings that were asked for: the run may have published more people."""
+    made.run.settings = asked
     return replace(made, result=without(made.result, gone), gone=tuple(gone))
 
 

@@ -48,6 +48,15 @@ def test_who_leaves_is_told_by_faces_not_by_how_many_are_published(tmp_path: Pat
         assert leaving(log, replace(made, people=joined)) == 0
 
 
+def test_settings_stay_those_that_were_asked_for_where_somebody_had_left(tmp_path: Path) -> None:
+    ride(tmp_path)
+    assert call("rebuild", tmp_path / "ride", "--set", "identity_builder.max_persons=1").exit_code == 0
+    with RunLog(tmp_path / "ride" / "run.sqlite") as log:
+        made = rebuilt(log, {"max_persons": 3})
+    assert len(made.result.persons) == 1
+    assert made.run.settings.values()["max_persons"] == 3
+
+
 def test_the_stand_ins_of_others_forget_whoever_leaves_later(tmp_path: Path) -> None:
     builder = ride(tmp_path, max_persons=1)
     assert builder.result is not None
