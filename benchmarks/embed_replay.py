@@ -13,7 +13,7 @@ import real_faces
 from visualbase import FileSource, sample
 from whole_video import READ_ON, streamed
 
-from vpx_identity_builder.core.buckets import bucket_key
+from vpx_identity_builder.core.buckets import UNKNOWN, bucket_key
 from vpx_identity_builder.core.types import FaceSample, SetName
 from vpx_vision_embed import VisionEmbedder
 from vpx_vision_embed.inputs import Face
@@ -35,7 +35,10 @@ class Replayed:
 
 @dataclass(frozen=True)
 class Kept:
-    """What the prefilter changes of one video's published sets, 0..1, and mean qualities without and with it."""
+    """What the prefilter changes of one video's published sets, 0..1, and mean qualities without and with it.
+
+    `buckets` are those of §5: an image whose expression cannot be told fills none.
+    """
 
     same: float
     near: float
@@ -116,7 +119,11 @@ def kept(run: Replayed) -> Kept:
         for person, _, _, sample, _ in without
     ]
     buckets, others = (
-        {(person, key) for person, name, key, _, _ in images if name is not SetName.CHALLENGE}
+        {
+            (person, key)
+            for person, name, key, _, _ in images
+            if name is not SetName.CHALLENGE and not key.endswith(UNKNOWN)
+        }
         for images in (without, with_it)
     )
     return Kept(

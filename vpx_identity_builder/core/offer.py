@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from . import geometry
 from . import pool as pools
-from .buckets import UNKNOWN, classify
+from .buckets import UNKNOWN, bucket_key, classify
 from .cast import STRICT_BONUS, Rider
 from .challenge import condition_scores
 from .config import Config, FaceIdModel, NoveltyScale
 from .eligible import MOST_DOUBTS, anchor_score, doubts, is_anchor
+from .eyes import with_usual
 from .gates import challenge_gate, loose_gate, strict_gate
 from .novelty import dual_novelty
+from .occlusion import judged
 from .policy import AS_DESIGNED, Policy, Stability
 from .pool import Decision, Offer
 from .types import Box, Buckets, Candidate, FaceSample, IntBox, Vector
@@ -105,11 +108,26 @@ def consider(
         {name: score + quality for name, score in conditions.items()},
     )
     draft = Candidate(sample, buckets, crop, b"", novelty)
-    decision = pools.decide(rider.pool, draft, offer, scales.face)
+    still_fills = partial(_still_fills, rider, scales, cfg)
+    decision = pools.decide(rider.pool, draft, offer, scales.face, still_fills)
     if decision.keeps:
         return Outcome(rider, decision.code, draft, offer, decision)
     code = "unknown_pose" if UNKNOWN in (buckets.yaw, buckets.pitch) else decision.code
     return Outcome(rider, code, lost_to_t_ns=decision.lost_to_t_ns)
+
+
+def _still_fills(rider: Rider, scales: Scales, cfg: Config, candidate: Candidate) -> bool:
+    """True where a face kept for a bucket would be kept for it now: what is usual for a person, what covers it and who
+    it is, is known better than when the face came."""
+    person = rider.person
+    stability = scales.stability(candidate.sample.e_id, person.prototype)
+    if stability is not None and stability.value < scales.face_id.tau_id:
+        return False
+    sample = with_usual(judged(candidate.sample, rider.gallery), person.eyes)
+    if not loose_gate(sample, person.sharpness.median, cfg.gates).passed:
+        return False
+    buckets = classify(sample, person.brightness.median, cfg.selection)
+    return bucket_key(buckets) == bucket_key(candidate.buckets)
 
 
 def _novelty(rider: Rider, sample: FaceSample, scales: Scales) -> float:

@@ -6,7 +6,7 @@ anchor candidates; so a better-looking frame never evicts a dark or occluded one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -147,12 +147,27 @@ class Offer:
     condition_scores: Mapping[str, float]
 
 
-def decide(pool: Pool, candidate: Candidate, offer: Offer, scale: NoveltyScale) -> Decision:
-    """What the pool would do with a candidate; the crop need not be encoded yet."""
+def always(_candidate: Candidate) -> bool:
+    """What was kept stays what it was kept as."""
+    return True
+
+
+def decide(
+    pool: Pool,
+    candidate: Candidate,
+    offer: Offer,
+    scale: NoveltyScale,
+    still_fills: Callable[[Candidate], bool] = always,
+) -> Decision:
+    """What the pool would do with a candidate; the crop need not be encoded yet.
+
+    `still_fills` says whether a kept candidate belongs into its bucket by what is known now. A bucket that holds none
+    that does is empty.
+    """
     sample = candidate.sample
     code, bucket, replaces, lost_to, spare = "outside_buckets", None, None, None, False
     if offer.loose and fills_bucket(candidate.buckets):
-        code, bucket, replaces, lost_to = _decide_bucket(pool, candidate, offer.quality, scale.threshold)
+        code, bucket, replaces, lost_to = _decide_bucket(pool, candidate, offer.quality, scale.threshold, still_fills)
         spare = bucket is None and _is_spare(pool, candidate, offer.quality, scale.plateau / 2)
     anchor = offer.anchor_score is not None and pool.anchors.wants(sample, offer.anchor_score)
     empty = TimeSlots(CONDITION_SLOTS)
@@ -194,7 +209,11 @@ def _wanted_extras(pool: Pool, candidate: Candidate, offer: Offer) -> tuple[Extr
 
 
 def _decide_bucket(
-    pool: Pool, candidate: Candidate, quality: float, novelty_threshold: float
+    pool: Pool,
+    candidate: Candidate,
+    quality: float,
+    novelty_threshold: float,
+    still_fills: Callable[[Candidate], bool],
 ) -> tuple[str, str | None, tuple[int, tuple[float, float, float, float]] | None, int | None]:
     key = bucket_key(candidate.buckets)
     held = pool.buckets.get(key, ())
@@ -205,6 +224,9 @@ def _decide_bucket(
     rival = _rival(held, candidate)
     if rival.gives_way(quality, candidate.sample.in_highlight):
         return "replaced", key, rival.candidate.key, None
+    if not any(still_fills(entry.candidate) for entry in held):
+        full = len(held) >= pool.bucket_capacity
+        return "saved", key, min(held, key=lambda e: e.rank).candidate.key if full else None, None
     code = "not_novel" if len(held) < pool.bucket_capacity else "worse_than_kept"
     return code, None, None, rival.candidate.sample.t_ns
 

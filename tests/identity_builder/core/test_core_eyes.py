@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,8 +33,8 @@ from vpx_identity_builder.core.pool import Scored, TimeSlots
 from vpx_identity_builder.core.thinned import Spread
 from vpx_identity_builder.core.types import Buckets, ExpressionSignals
 
-from .strategies import SECOND, candidate, sample, shares
-from .world import DLIB, READ_ALL, Look, Run, World, drive
+from .strategies import SECOND, candidate, sample, shares, unit
+from .world import DLIB, READ_ALL, VISION_DIM, Look, Run, World, drive
 
 LEFT, RIGHT = (400.0, 340.0), (860.0, 350.0)
 ANCHORS_MIN = READ_ALL.selection.anchors_min
@@ -165,3 +166,20 @@ def test_a_run_does_not_count_anchors_whose_lids_are_down_towards_its_stop() -> 
 
     assert moments([0.9, 0.9, 0.9]) == 3
     assert moments([0.9, 0.35, 0.9]) == 2
+
+
+def expressions(run: Run) -> set[str]:
+    """Expressions of the frontal faces that are published."""
+    return {image.candidate.buckets.expression for image in run.result.persons[0].images}
+
+
+@pytest.mark.parametrize("vision_noise", [0.0, 0.5])
+def test_a_blink_is_kept_though_open_eyes_were_once_taken_for_closed(vision_noise: float) -> None:
+    """Until it is known how narrow these eyes are, they fill the bucket of closed ones with better pictures."""
+    rng = np.random.default_rng(5)
+    world = World(DLIB)
+    looks = [Look(eyes=0.1, sharpness=150) if 3 * ENOUGH <= i < 3 * ENOUGH + 3 else Look(eyes=0.25) for i in range(100)]
+    faces = [world.face(0, i, look=look) for i, look in enumerate(looks)]
+    rows = [unit(seen.face.e_vis_face + vision_noise * unit(rng.normal(size=VISION_DIM))) for seen in faces]
+    noisy = [replace(seen, face=replace(seen.face, e_vis_face=row)) for seen, row in zip(faces, rows, strict=True)]
+    assert expressions(drive(world.shot(i, seen) for i, seen in enumerate(noisy))) == {"neutral", "eyes_closed"}

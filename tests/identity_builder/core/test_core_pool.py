@@ -75,6 +75,22 @@ def test_a_bucket_that_repeats_a_look_keeps_the_best_that_does_not_in_reserve() 
     assert give(fresh, draft(1, 1, other_look), offer(0.8))[1].code == "not_novel"
 
 
+def test_a_bucket_whose_images_turned_out_to_belong_elsewhere_is_empty() -> None:
+    pool = Pool(CAPACITY)
+    for k in range(CAPACITY):
+        pool, _ = give(pool, draft(k, vision=k), offer(0.9 - k / 20))
+    newcomer, claim = draft(99, vision=0, novelty=0.0), offer(0.5)
+    for staying in range(CAPACITY):
+        kept = decide(pool, newcomer, claim, SCALE, lambda held, still=staying: held.sample.t_ns == still)
+        assert (kept.code, kept.keeps) == ("worse_than_kept", False)
+    none = decide(pool, newcomer, claim, SCALE, lambda held: False)
+    assert (none.code, none.lost_to_t_ns) == ("saved", None)
+    assert [c.sample.t_ns for c in place(pool, newcomer, claim, none).candidates()] == [*range(CAPACITY - 1), 99]
+    roomy, _ = give(Pool(CAPACITY), draft(0), offer(0.9))
+    beside = decide(roomy, newcomer, claim, SCALE, lambda held: False)
+    assert [c.sample.t_ns for c in place(roomy, newcomer, claim, beside).candidates()] == [0, 99]
+
+
 def test_a_face_outside_the_bins_fills_no_bucket() -> None:
     _, decision = give(Pool(CAPACITY), draft(0, yaw=60.0), offer(0.9))
     assert (decision.code, decision.keeps) == ("outside_buckets", False)
