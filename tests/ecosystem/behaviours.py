@@ -22,6 +22,7 @@ from vpx.sdk import Module
 from vpx.sdk.testing import check_observation
 
 from vpx_identity_builder import IdentityBuilder
+from vpx_identity_builder.claim import NAME as BUILDING
 from vpx_vision_embed import VisionEmbedAnalyzer
 
 from .hosts import HOSTS, Clip, Host, HostRun
@@ -63,7 +64,7 @@ def contents(folder: Path) -> dict[str, bytes]:
             document = json.loads(data)
             document.get("_version", {}).pop("created_at", None)
             data = json.dumps(document, sort_keys=True).encode()
-        elif path.suffix == ".html" or ".sqlite" in path.name:
+        elif path.suffix == ".html" or ".sqlite" in path.name or path.name == BUILDING:
             continue
         found[str(path.relative_to(folder))] = data
     return found

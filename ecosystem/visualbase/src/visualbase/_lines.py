@@ -25,12 +25,15 @@ def send(descriptor: int, message: dict[str, Any]) -> None:
 
 
 class LineReader:
-    """Messages from the reading end of a pipe. ``ended`` is True once the writer is gone and all was read."""
+    """Messages from the reading end of a pipe. ``ended`` is True once the writer is gone and all was read.
+
+    A line is understood when it is asked for: what came before a broken one is still handed out.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._rest = bytearray()
-        self._messages: deque[dict[str, Any]] = deque()
+        self._lines: deque[bytes] = deque()
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLIN)
         self.ended = False
@@ -38,18 +41,18 @@ class LineReader:
     def next(self, timeout_s: float | None = None) -> dict[str, Any] | None:
         """The next message, or None at the end. Raises ``TimeoutError`` and ``BrokenLineError``."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        while not self._messages and not self.ended:
+        while not self._lines and not self.ended:
             left_s = None if deadline is None else deadline - time.monotonic()
             if left_s is not None and left_s < 0:
                 raise TimeoutError
             self._fill(left_s)
-        return self._messages.popleft() if self._messages else None
+        return _parsed(self._lines.popleft()) if self._lines else None
 
     def waiting(self) -> bool:
         """Say whether a message, or the end, is there without waiting for it."""
-        if not self._messages and not self.ended:
+        if not self._lines and not self.ended:
             self._fill(0)
-        return bool(self._messages) or self.ended
+        return bool(self._lines) or self.ended
 
     def _fill(self, wait_s: float | None) -> None:
         if not self._poll.poll(None if wait_s is None else max(0, int(wait_s * 1000) + (wait_s > 0))):
@@ -61,7 +64,7 @@ class LineReader:
         if len(rest) > _MAX_LINE_BYTES:
             raise BrokenLineError("a line is too long")
         self._rest = bytearray(rest)
-        self._messages.extend(_parsed(bytes(line)) for line in lines)
+        self._lines.extend(bytes(line) for line in lines)
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
