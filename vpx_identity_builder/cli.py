@@ -101,9 +101,10 @@ def rebuild(
         typer.Option("--source", help="The video, where it is not where it was."),
     ] = None,
     diff: Annotated[
-        bool, typer.Option("--diff", help="Say which images come, go and move, and why; nobody leaves the log.")
+        bool,
+        typer.Option("--diff", help="Publish, say which images come, go and move, and why; nobody leaves the log."),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say the same and write nothing.")] = False,
 ) -> None:
     """Choose the images of a RUN again from its log, with the settings it had and those of --set."""
     from vpx_identity_builder.commands import rebuild as rebuild_command

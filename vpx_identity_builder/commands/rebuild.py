@@ -66,7 +66,7 @@ def run(asked: Request) -> int:
             raise ExportError(target, "it holds the set of another video than the run log")
         made = rebuilt(log, own, lambda times: _frames(times, log.header, asked, decode))
         context = context_of(log, made.run.settings)
-        if asked.diff:
+        if asked.diff or asked.dry_run:
             lines = difference(published_images(target), bundle(made.result, context), log, made)
             typer.echo("\n".join(lines))
         if not made.result.persons and leaving(log, made):

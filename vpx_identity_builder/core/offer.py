@@ -16,7 +16,6 @@ from .eligible import MOST_DOUBTS, anchor_score, doubts, is_anchor
 from .eyes import with_usual
 from .gates import challenge_gate, loose_gate, strict_gate
 from .novelty import dual_novelty
-from .occlusion import judged
 from .policy import AS_DESIGNED, Policy, Stability
 from .pool import Decision, Offer
 from .types import Box, Buckets, Candidate, FaceSample, IntBox, Vector
@@ -117,13 +116,14 @@ def consider(
 
 
 def _still_fills(rider: Rider, scales: Scales, cfg: Config, candidate: Candidate) -> bool:
-    """True where a face kept for a bucket would be kept for it now: what is usual for a person, what covers it and who
-    it is, is known better than when the face came."""
+    """True where a face kept for a bucket would be kept for it now: what is usual for a person and who it is, is known
+    better than when the face came. What covers it is not asked again before the end: that would cost a judgement for
+    every face that is turned down."""
     person = rider.person
     stability = scales.stability(candidate.sample.e_id, person.prototype)
     if stability is not None and stability.value < scales.face_id.tau_id:
         return False
-    sample = with_usual(judged(candidate.sample, rider.gallery), person.eyes)
+    sample = with_usual(candidate.sample, person.eyes)
     if not loose_gate(sample, person.sharpness.median, cfg.gates).passed:
         return False
     buckets = classify(sample, person.brightness.median, cfg.selection)
