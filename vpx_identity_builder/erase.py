@@ -17,12 +17,20 @@ from vpx_identity_builder.claim import claimed_content
 from vpx_identity_builder.erasure import banks, log, published
 from vpx_identity_builder.erasure.note import NOTE, Erasure, add_note, read_note, when
 from vpx_identity_builder.erasure.remembered import MARK, complete, mark_unknown, marked
-from vpx_identity_builder.erasure.targets import Target, video_folders
+from vpx_identity_builder.erasure.targets import Target, barred, unwritable, video_folders
 from vpx_identity_builder.erasure.traces import Remainder, Search, Traces, files_under, sha256_of
-from vpx_identity_builder.errors import BusyError, ExportError, IdentityBuilderError, InputError, MemoryBankError
+from vpx_identity_builder.errors import (
+    BarredError,
+    BusyError,
+    ExportError,
+    IdentityBuilderError,
+    InputError,
+    MemoryBankError,
+)
 from vpx_identity_builder.export.atomic import repair
 from vpx_identity_builder.export.folder import SET_FOLDER
 from vpx_identity_builder.published import IMAGE_SUFFIXES, read_person
+from vpx_identity_builder.runlog.schema import sidecars
 
 COMPANIONS = ("_meta.json", ".json", ".txt", ".caption")
 """What exporters put beside an image under its name."""
@@ -78,12 +86,14 @@ class Outcome:
 def plan(target: Target, output: Path, bank_folders: Sequence[Path] = (), banks_named: bool = False) -> Plan:
     """Look at everything that is kept of a target. `banks_named`: the folders are those that the caller knows it used.
 
-    Raises `InputError` (no such video), `QueryError` (no such person), `RunLogError`, and `BusyError` (a build runs).
+    Raises `InputError` (no such video), `QueryError` (no such person), `RunLogError`, `BusyError` (a build runs), and
+    `BarredError` (folders that what has to go cannot be removed from).
     """
     made = Plan(target)
     if claimed_content(target.folder) is not None:
         raise BusyError(target.folder)
     if target.folder.is_dir():
+        _refuse(unwritable([target.folder]) if target.what == "log" else barred(target.folder))
         repair(target.set_folder)
     if target.what == "person" and target.set_folder.is_dir():
         made.shown = published.shown(target.set_folder)
@@ -93,6 +103,7 @@ def plan(target: Target, output: Path, bank_folders: Sequence[Path] = (), banks_
         made.bank_missing = _lacks_bank(made, [output, *bank_folders], banks_named)
         _plan_files(made)
         made.copies = list(_copies(made, output))
+        _refuse(unwritable(path.parent for path in made.copies))
     if made.empty and not made.bank_missing and not (banks_named and made.erased_before):
         if made.shown:
             read_person(target.set_folder, target.person_id or 0)
@@ -105,21 +116,7 @@ def carry_out(made: Plan, output: Path, now: datetime, bank_folders: Sequence[Pa
     is done by the next call."""
     target = made.target
     try:
-        for path in made.copies:
-            path.unlink(missing_ok=True)
-        for bank in made.banks:
-            banks.forget(bank.path, target.video_id, target.person_id)
-        for path, number in made.logs:
-            if number is None:
-                log.erase_log(path)
-            else:
-                log.erase_person(path, number)
-        if target.person_id in made.shown:  # last: until here an erasure that broke off finds who is who again
-            published.remove_person(target.set_folder, target.person_id or 0)
-        if made.bank_missing and target.folder.is_dir():
-            mark_unknown(target.folder)
-        if target.what == "video":
-            _remove_all(target.folder, made.staying)
+        _remove(made)
         found, searched = search(made.traces, [output, *bank_folders])
         remaining = (*found, *made.unread)
         erasure = Erasure(
@@ -140,7 +137,7 @@ def carry_out(made: Plan, output: Path, now: datetime, bank_folders: Sequence[Pa
     except OSError as error:
         if isinstance(error, IdentityBuilderError):
             raise
-        raise ExportError(target.folder, error.strerror or type(error).__name__) from error
+        raise ExportError(Path(error.filename or target.folder), error.strerror or type(error).__name__) from error
     return Outcome(made, erasure, remaining)
 
 
@@ -150,6 +147,41 @@ def search(traces: Traces, folders: Sequence[Path]) -> tuple[tuple[Remainder, ..
     roots = [folder for folder in folders if folder.is_dir()]
     searched = sum(1 for root in roots for _ in files_under(root))
     return tuple(found for root in roots for found in looking.under(root)), searched
+
+
+def _refuse(folders: Sequence[tuple[Path, str]]) -> None:
+    if folders:
+        raise BarredError(folders)
+
+
+def _remove(made: Plan) -> None:
+    """Remove what is planned, last what a call after one that broke off needs.
+
+    The log of a video says which embeddings to look for, the mark in which banks; the set says whom of the log a
+    person's number means.
+    """
+    target = made.target
+    for path in made.copies:
+        path.unlink(missing_ok=True)
+    if made.bank_missing and target.folder.is_dir():
+        mark_unknown(target.folder)
+    if target.what == "video":
+        _remove_all(target.folder, (NOTE, MARK, *_log_files(made)))
+    for bank in made.banks:
+        banks.forget(bank.path, target.video_id, target.person_id)
+    for path, number in made.logs:
+        if number is None:
+            log.erase_log(path)
+        else:
+            log.erase_person(path, number)
+    if target.person_id in made.shown:
+        published.remove_person(target.set_folder, target.person_id or 0)
+    if target.what == "video":
+        _remove_all(target.folder, made.staying)
+
+
+def _log_files(made: Plan) -> list[str]:
+    return [file.name for path, _ in made.logs for file in (path, *sidecars(path))]
 
 
 def _plan_logs(made: Plan) -> None:
@@ -221,12 +253,16 @@ def _copies(made: Plan, output: Path) -> list[Path]:
 
 
 def _remove_all(folder: Path, but: Collection[str]) -> None:
-    """Everything in a video's folder but the named files; of links only the link."""
+    """Everything in a video's folder but the named files; of links only the link. Raises `ExportError`, `OSError`."""
     if not folder.is_dir():
         return
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            try:
+                shutil.rmtree(path)
+            except OSError as error:
+                name = Path(error.filename or path).name
+                raise ExportError(path, f"{name} cannot be removed: {error.strerror}") from error
         elif path.name not in but:
             path.unlink()
 

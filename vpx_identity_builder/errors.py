@@ -82,6 +82,14 @@ class BusyError(IdentityBuilderError):
         super().__init__(f"another build of this video is running in {folder}; nothing is written")
 
 
+class BarredError(IdentityBuilderError):
+    """Nothing was erased: `folders` may not be looked into or written to, each with what bars it."""
+
+    def __init__(self, folders: Sequence[tuple[Path, str]]) -> None:
+        self.folders = tuple(folders)
+        super().__init__("nothing is erased: " + "; ".join(f"{folder}: {reason}" for folder, reason in self.folders))
+
+
 class DocumentError(IdentityBuilderError, ValueError):
     """A metadata document cannot be made or read: `document` says which, `reason` why."""
 

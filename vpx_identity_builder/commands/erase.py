@@ -17,7 +17,7 @@ from vpx_identity_builder.erase import Outcome, Plan, carry_out, plan
 from vpx_identity_builder.erasure import banks
 from vpx_identity_builder.erasure.remembered import OTHER_BANK, UNSEARCHED
 from vpx_identity_builder.erasure.targets import Target, closed_folders, expired, named, older_than
-from vpx_identity_builder.errors import IdentityBuilderError, InputError, UsageError
+from vpx_identity_builder.errors import BarredError, IdentityBuilderError, InputError, UsageError
 from vpx_identity_builder.names import printable
 from vpx_identity_builder.settings import resolve
 
@@ -101,6 +101,10 @@ def _erase(target: Target, asked: Request, folders: Sequence[Path], now: datetim
             _ask_for_bank(made, asked)
             return INTERNAL if made.bank_missing else 0
         outcome = carry_out(made, asked.output, now, folders)
+    except BarredError as error:
+        for folder, reason in error.folders:
+            say(f"{folder}: {reason}; nothing of {target.video_id} is erased")
+        return INTERNAL
     except (IdentityBuilderError, PermissionError) as error:
         say(explain(error))
         return exit_code(error)

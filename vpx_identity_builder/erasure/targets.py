@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -90,6 +90,25 @@ def closed_folders(output: Path) -> list[Path]:
     return [folder for folder in _folders(output) if not _is_open(folder)]
 
 
+def barred(folder: Path) -> list[tuple[Path, str]]:
+    """Folders from here down that may not be looked into or written to, with what bars each; links are not followed."""
+    found, waiting = list[tuple[Path, str]](), [folder]
+    while waiting:
+        path = waiting.pop()
+        if not _is_open(path):
+            found.append((path, "it cannot be looked into"))
+            continue
+        found += unwritable([path])
+        with os.scandir(path) as entries:
+            waiting += [path / entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    return sorted(found)
+
+
+def unwritable(folders: Iterable[Path]) -> list[tuple[Path, str]]:
+    """Those of the folders that nothing may be removed from, each once and in name order."""
+    return [(folder, "it cannot be written to") for folder in sorted({*folders}) if not _may(folder, os.W_OK)]
+
+
 def _folders(output: Path) -> list[Path]:
     if not output.is_dir():
         return []
@@ -97,7 +116,11 @@ def _folders(output: Path) -> list[Path]:
 
 
 def _is_open(folder: Path) -> bool:
-    return os.access(folder, os.R_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
+    return _may(folder, os.R_OK | os.X_OK)
+
+
+def _may(folder: Path, rights: int) -> bool:
+    return os.access(folder, rights, effective_ids=os.access in os.supports_effective_ids)
 
 
 def began(folder: Path) -> datetime:
