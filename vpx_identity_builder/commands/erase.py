@@ -82,7 +82,8 @@ def _targets(asked: Request, now: datetime) -> list[Target]:
     if asked.video is not None:
         return [named(asked.output, asked.video, asked.person)]
     if asked.older_than is not None:
-        return older_than(asked.output, _age(asked.older_than) or timedelta.max, now)
+        age = _age(asked.older_than)
+        return older_than(asked.output, timedelta.max if age is None else age, now)
     return expired(asked.output, resolve(), now)
 
 

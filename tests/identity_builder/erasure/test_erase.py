@@ -195,6 +195,11 @@ def test_by_age(out: Path) -> None:
     assert "older than 30 days" in (out / "ride" / "erased.json").read_text()
 
 
+def test_an_age_of_nothing_is_everything(out: Path) -> None:
+    assert "nothing remains" in call("erase", out, "--older-than", "0d").stdout
+    assert list(files(out)) == ["ride/erased.json"]
+
+
 def test_expired_logs_go_after_30_days_and_sets_stay(out: Path) -> None:
     aged(out, 29)
     assert call("erase", out, "--expired").stdout == "nothing to erase\n"
