@@ -78,7 +78,7 @@ class IdentityBuilder(Module):
         self.settings: Settings = resolve(settings)
         self.result: RunResult | None = None
         self.output_path: Path | None = None
-        self.kept_earlier = False
+        self.kept_earlier = ""
         self.hook_faults: tuple[HookFault, ...] = ()
         self._plugins = tuple((plugins or {}).items())
         self._run: Run | None = None
@@ -126,7 +126,7 @@ class IdentityBuilder(Module):
         if self.result is None or self.output_path is None:
             return []
         if self.kept_earlier:
-            return ["the finished set of an earlier run is kept"]
+            return [self.kept_earlier]
         return frame_output.summary(self.result)
 
     def begin_run(self, info: Mapping[str, Any]) -> None:
@@ -189,7 +189,7 @@ class IdentityBuilder(Module):
             self._run = Run(self.settings, self._source, self._plugins, self._windows or (), tidy)
             self.result, self.output_path, self._unpublished = None, None, None
             self.hook_faults = ()
-            self.kept_earlier = False
+            self.kept_earlier = ""
         return self._run
 
     @processing_step(name="translate", description="Other modules' observations into face samples")

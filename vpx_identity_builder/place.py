@@ -17,7 +17,7 @@ from .documents import RunContext
 from .errors import InputError
 from .export.builtin import own_files
 from .export.bundle import Bundle
-from .export.folder import publish, published_stop_reason, target_folder
+from .export.folder import PublishedRun, publish, published_run, target_folder
 from .names import content_hash, frame_hash, printable, unnamed_video_id, video_id_from_stem
 from .runlog.reader import content_of
 from .runlog.schema import LOG_NAME
@@ -26,6 +26,26 @@ from .settings import Settings
 logger = logging.getLogger(__name__)
 
 FINISHED = (StopReason.END_OF_VIDEO, StopReason.COVERAGE_SATISFIED)
+
+
+def better_earlier(target: Path, reason: StopReason | None, frames: int, persons: int) -> PublishedRun | None:
+    """The run whose set in `target` another run must not replace: of `reason` (None: killed), `frames`, `persons`.
+
+    None where it may. A run that finished replaces everything; one that did not replaces neither a finished set, nor
+    one that saw more frames, nor people by nobody. Raises `ExportError`.
+    """
+    earlier = None if reason in FINISHED else published_run(target)
+    if earlier is None or earlier.stop_reason is None:
+        return None
+    saw_more = earlier.frames > frames or bool(earlier.persons and not persons)
+    return earlier if earlier.stop_reason in FINISHED or saw_more else None
+
+
+def kept_words(earlier: PublishedRun) -> str:
+    """That the set of an earlier run is kept, in words."""
+    if earlier.stop_reason in FINISHED:
+        return "the finished set of an earlier run is kept"
+    return f"the earlier set, which saw {earlier.frames} {'frame' if earlier.frames == 1 else 'frames'}, is kept"
 
 
 def app_version() -> str:
@@ -75,17 +95,19 @@ class SourceInfo:
 class Place:
     """The place of one video's set. `first_frame` is the fingerprint of a source without a file.
 
-    `kept_earlier`: a finished set of the same video was there and an unfinished run did not replace it. `folder_name`:
-    the video id in effect where it is known already, as of a run that is made again from its log.
+    `kept_earlier`: in words, that a better set of the same video was there and an unfinished run did not replace it;
+    else empty. `folder_name`: the video id in effect where it is known already, as of a run that is made again from its
+    log.
     """
 
     settings: Settings
     source: SourceInfo = field(default_factory=SourceInfo)
     first_frame: str | None = None
-    kept_earlier: bool = False
+    kept_earlier: str = ""
     folder_name: str | None = None
     _file_hash: str | None = field(default=None, init=False)
     _target: tuple[str, Path] | None = field(default=None, init=False)
+    _has_published: bool = field(default=False, init=False)
 
     def target(self) -> Path:
         """The folder that the set belongs into. Raises `FolderNameError`."""
@@ -104,16 +126,21 @@ class Place:
         return self.named_target()
 
     def publish(self, result: RunResult, exported: Callable[[Bundle], Mapping[str, bytes]] = own_files) -> Path:
-        """Write a result there, whole or not at all; one of an unfinished run never replaces a finished one.
+        """Write a result there, whole or not at all; one of an unfinished run never replaces a better one.
 
+        What this run itself has published before is no earlier set, unless somebody finished it meanwhile.
         Raises `ExportError`.
         """
         video_id, target = self.named_target()
-        self.kept_earlier = result.stop_reason not in FINISHED and published_stop_reason(target) in FINISHED
+        earlier = better_earlier(target, result.stop_reason, result.frames, len(result.persons))
+        own = self._has_published and earlier is not None and earlier.stop_reason not in FINISHED
+        self.kept_earlier = "" if earlier is None or own else kept_words(earlier)
         if self.kept_earlier:
-            logger.warning("%s: the finished set of an earlier run is kept", target)
+            logger.warning("%s: %s", target, self.kept_earlier)
             return target
-        return publish(result, target, self.context(video_id), exported=exported)
+        publish(result, target, self.context(video_id), exported=exported)
+        self._has_published = True
+        return target
 
     def content_sha256(self) -> str:
         """Fingerprint of the source: its bytes, read once, or its first frame where no file can be read."""

@@ -136,6 +136,10 @@ class Recorder:
         """Log how the run ended and who is published."""
         self._event("people", people_of(builder))
         self._event("end", {"reason": reason})
+        self.secure()
+
+    def secure(self) -> None:
+        """What is published now must not have seen more than the log has on disk."""
         with self._guarded("the run log ends here"):
             if self._log is not None:
                 self._log.secure()

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .core.types import RunResult, StopReason
 from .errors import RunLogError
 from .export.atomic import repair
-from .export.folder import SET_FOLDER, publish, published_stop_reason
-from .place import FINISHED
+from .export.folder import SET_FOLDER, PublishedRun, publish
+from .place import FINISHED, better_earlier
 from .program import program_of
-from .rebuilding import context_of, replayed, settings_for
+from .rebuilding import Rebuilt, context_of, replayed, settings_for
 from .recorder import people_of
-from .run import Run
 from .runlog.finalize import finalize, replace_log
 from .runlog.reader import RunLog
 from .runlog.schema import LOG_NAME, NEXT_NAME, remove
+from .settings import Settings
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recovered:
-    """What was done in a folder: the result that was published now, or None where what is there is as good."""
+    """What was done in a folder: the result that was published now, or None where what is there is as good.
+
+    `kept`: the run whose set was better than what a killed one saw, which is gone now.
+    """
 
     folder: Path
     result: RunResult | None
     frames: int
+    kept: PublishedRun | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,7 @@ def tidy(folder: Path) -> None:
 
 
 def recover(folder: Path) -> Recovered:
-    """Publish what a killed run had seen, unless a finished set, or one of more frames, is there.
+    """Publish what a killed run had seen, unless a better set is there (see `better_earlier`), which keeps its log.
 
     Raises `RunLogError`: no log, a damaged one, a build that is writing it; `ExportError`.
     """
@@ -71,26 +76,44 @@ def recover(folder: Path) -> Recovered:
     best, others = _best_of(folder)
     if (folder / f".{SET_FOLDER}.old").exists() or (folder / f".{SET_FOLDER}.new").exists():
         repair(target)
-    for path in others:
-        remove(path)
     if best.published:
+        _remove_all(others)
         if best.path != main:
             replace_log(best.path, main)
         return Recovered(folder, None, best.frames)
-    finished = published_stop_reason(target) in FINISHED
-    if best.frames == 0 or (finished and best.reason not in FINISHED):
-        remove(best.path)
-        return Recovered(folder, None, best.frames)
+    kept = better_earlier(target, best.reason, best.frames, best.frames)
+    if best.frames == 0 or kept is not None:
+        return _unwanted(best, others, folder, kept)
     with RunLog(best.path) as log:
-        result, run = _published(log, target)
-    scales = run.builder.scales
+        made, settings = _replayed(log)
+        result = made.result
+        kept = better_earlier(target, result.stop_reason, result.frames, len(result.persons))
+        if kept is None:
+            _remove_all(others)
+            publish(result, target, context_of(log, settings), exported=made.run.hooks.exported)
+            made.run.tell(result, target)
+            log.complete(made.fates, people_of(made.run.builder), result.stop_reason)
+    if kept is not None:
+        return _unwanted(best, others, folder, kept)
+    scales = made.run.builder.scales
     finalize(best.path, result, scales.face_id.tau_split, program_of(scales.policy))
     return Recovered(folder, result, best.frames)
 
 
-def _best_of(folder: Path) -> tuple[_Log, list[Path]]:
+def _unwanted(best: _Log, others: Sequence[_Log], folder: Path, kept: PublishedRun | None) -> Recovered:
+    """What a killed run saw goes; a log that was published is that of the set, and stays."""
+    _remove_all([best, *(log for log in others if not log.published)])
+    return Recovered(folder, None, best.frames, kept)
+
+
+def _remove_all(logs: Sequence[_Log]) -> None:
+    for log in logs:
+        remove(log.path)
+
+
+def _best_of(folder: Path) -> tuple[_Log, list[_Log]]:
     """The log worth most, and the others. Raises `RunLogError` where none can be read."""
-    readable, others, errors = list[_Log](), list[Path](), list[RunLogError]()
+    readable, others, errors = list[_Log](), list[_Log](), list[RunLogError]()
     for path in (folder / LOG_NAME, folder / NEXT_NAME):
         if not path.exists():
             continue
@@ -100,11 +123,11 @@ def _best_of(folder: Path) -> tuple[_Log, list[Path]]:
             if error.busy:
                 raise
             errors.append(error)
-            others.append(path)
+            others.append(_Log(path, 0, None, False))
     if not readable:
         raise errors[0] if errors else RunLogError(folder / LOG_NAME, "there is no run log")
     best = readable[-1] if readable[-1].published else max(readable, key=lambda log: log.worth)
-    return best, [*others, *(log.path for log in readable if log is not best)]
+    return best, [*others, *(log for log in readable if log is not best)]
 
 
 def _look(path: Path) -> _Log:
@@ -117,13 +140,9 @@ def _look(path: Path) -> _Log:
         raise
 
 
-def _published(log: RunLog, target: Path) -> tuple[RunResult, Run]:
-    """Publish a log's result, and complete what the log says of the end."""
+def _replayed(log: RunLog) -> tuple[Rebuilt, Settings]:
+    """What a log's run would publish, with the settings it had."""
     if log.ending.reason is None:
         log.drop_unfinished()
     settings = settings_for(log, {})
-    made = replayed(log, settings)
-    publish(made.result, target, context_of(log, settings), exported=made.run.hooks.exported)
-    made.run.tell(made.result, target)
-    log.complete(made.fates, people_of(made.run.builder), made.result.stop_reason)
-    return made.result, made.run
+    return replayed(log, settings), settings

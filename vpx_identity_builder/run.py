@@ -239,6 +239,7 @@ class Run:
                 return
             result = self.builder.snapshot(StopReason.INTERRUPTED, self._final_names(), self._reversed_sources())
             if result.persons:
+                self.recorder.secure()
                 self.checkpointed = self.place.publish(result, self.hooks.exported)
         except IdentityBuilderError as error:
             logger.warning("no checkpoint could be written: %s", error)

@@ -176,7 +176,7 @@ def _run(module: IdentityBuilder, source: Path, asked: Request) -> int:
         _say_interrupted(source, module)
         return INTERRUPTED
     if module.kept_earlier:
-        note(f"{_shown(source)}: the finished set of an earlier run is kept")
+        note(f"{_shown(source)}: {module.kept_earlier}")
     if module.result is None:
         say(f"{_shown(source)}: no frame could be read")
         return UNREADABLE
@@ -188,9 +188,7 @@ def _run(module: IdentityBuilder, source: Path, asked: Request) -> int:
 def _say_interrupted(source: Path, module: IdentityBuilder | None) -> None:
     said = "nothing is published"
     if module is not None and module.output_path is not None:
-        said = (
-            "the finished set of an earlier run is kept" if module.kept_earlier else "what was seen so far is published"
-        )
+        said = module.kept_earlier or "what was seen so far is published"
     say(f"{_shown(source)}: interrupted; {said}")
 
 

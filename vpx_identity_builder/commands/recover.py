@@ -11,6 +11,7 @@ from vpx_identity_builder.claim import NAME, clear_up
 from vpx_identity_builder.commands.edge import combined, exit_code, explain, say
 from vpx_identity_builder.errors import IdentityBuilderError, RunLogError
 from vpx_identity_builder.export.folder import SET_FOLDER
+from vpx_identity_builder.place import kept_words
 from vpx_identity_builder.recovery import Recovered, recover
 from vpx_identity_builder.runlog.schema import LOG_NAME, NEXT_NAME
 
@@ -47,7 +48,7 @@ def _one(folder: Path) -> int:
 
 def _words(done: Recovered) -> str:
     if done.result is None:
-        return "nothing to recover"
+        return "nothing to recover" if done.kept is None else f"nothing to recover: {kept_words(done.kept)}"
     images = sum(len(person.images) for person in done.result.persons)
     reason = str(done.result.stop_reason).replace("_", " ")
     people = len(done.result.persons)

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,6 +21,15 @@ from vpx_identity_builder.names import contained, safe_video_id
 
 SET_FOLDER = "identity_builder"
 _SUFFIX_DIGITS = (6, 12, 64)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRun:
+    """What a published set says of its run: why it ended (None: it does not say), how much it saw and found."""
+
+    stop_reason: str | None
+    frames: int
+    persons: int
 
 
 def publish(
@@ -78,11 +88,18 @@ def check_writable(output_dir: Path) -> None:
         raise ExportError(output_dir, f"{nearest} takes no folders: {error.strerror}") from error
 
 
-def published_stop_reason(target: Path) -> str | None:
-    """Why the run ended whose set is in `target`; None if there is no set or it does not say."""
+def published_run(target: Path) -> PublishedRun | None:
+    """The run whose set is in `target`; None if there is no set. What cannot be read counts as nothing seen."""
     document = _document_of(target)
-    reason = document.get("stop_reason") if document else None
-    return reason if isinstance(reason, str) else None
+    if document is None:
+        return None
+    reason, video, persons = (document.get(key) for key in ("stop_reason", "video", "persons"))
+    frames = video.get("frames") if isinstance(video, dict) else None
+    return PublishedRun(
+        reason if isinstance(reason, str) else None,
+        frames if isinstance(frames, int) else 0,
+        len(persons) if isinstance(persons, list) else 0,
+    )
 
 
 def published_content(target: Path) -> str | None:

@@ -87,6 +87,27 @@ def test_a_signal_publishes_what_was_seen(tmp_path: Path, number: signal.Signals
     assert "Traceback" not in err
 
 
+def test_a_signal_leaves_an_interrupted_set_that_saw_more(tmp_path: Path) -> None:
+    process = started(tmp_path / "ride", tmp_path / "out")
+    assert said(process) == "working\n"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    kept = tmp_path / "out" / "ride" / "identity_builder" / "result.json"
+    more = json.loads(kept.read_bytes())
+    more["video"]["frames"] = PHOTOS
+    kept.write_text(json.dumps(more))
+    process = started(tmp_path / "ride", tmp_path / "out")
+    assert said(process) == "working\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    said_of_it = [line for line in err.splitlines() if "interrupted" in line or "kept" in line]
+    kept_words = f"the earlier set, which saw {PHOTOS} frames, is kept"
+    assert said_of_it == [f"error: {tmp_path / 'ride'}: interrupted; {kept_words}"]
+    assert document(tmp_path / "out", "ride") == more
+    assert sorted(path.name for path in kept.parents[1].iterdir()) == ["identity_builder", "run.sqlite"]
+
+
 def test_the_second_signal_ends_at_once(tmp_path: Path) -> None:
     process = started(tmp_path / "stubborn", tmp_path / "out")
     assert said(process) == "working\n"

@@ -90,6 +90,57 @@ def test_of_two_killed_runs_the_longer_is_published(tmp_path: Path, first: float
     assert names(tmp_path) == ["identity_builder", "run.sqlite"]
 
 
+def interrupted(out: Path, seconds: float, **settings: object) -> str:
+    """A ride that is interrupted; what it says where an earlier set is kept."""
+    builder = feed(started(out, **settings), clip(seconds, BOTH))
+    builder.end_run("interrupted")
+    builder.finish()
+    return builder.kept_earlier
+
+
+def stays(out: Path, before: dict[str, bytes]) -> None:
+    """The set is the one of before, with a log that gives it again."""
+    assert published(out) == before
+    assert names(out) == ["identity_builder", "run.sqlite"]
+    assert call("rebuild", out / "ride").exit_code == 0
+    assert published(out) == before
+
+
+def test_a_recovered_set_stays_where_the_next_build_is_interrupted_earlier(tmp_path: Path) -> None:
+    killed(tmp_path, 4.0)
+    call("recover", tmp_path)
+    before, frames = published(tmp_path), result_of(tmp_path)["video"]["frames"]
+    assert interrupted(tmp_path, 0.5) == f"the earlier set, which saw {frames} frames, is kept"
+    stays(tmp_path, before)
+
+
+def test_a_killed_run_is_not_published_over_an_interrupted_one_that_saw_more(tmp_path: Path) -> None:
+    interrupted(tmp_path, 4.0)
+    before = published(tmp_path)
+    killed(tmp_path, 2.0)
+    assert call("recover", tmp_path).stdout.endswith("nothing to recover\n")
+    stays(tmp_path, before)
+
+
+def test_a_killed_run_that_found_nobody_is_not_published_over_people(tmp_path: Path) -> None:
+    interrupted(tmp_path, 3.0)
+    before = published(tmp_path)
+    killed(tmp_path, 5.0, min_frames=1000)
+    done = call("recover", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.endswith("nothing to recover: the earlier set, which saw 30 frames, is kept\n")
+    stays(tmp_path, before)
+
+
+def test_a_killed_run_is_not_published_over_a_longer_one_without_a_log(tmp_path: Path) -> None:
+    interrupted(tmp_path, 4.0, run_log=False)
+    before = published(tmp_path)
+    killed(tmp_path, 2.0)
+    assert "which saw 40 frames, is kept" in call("recover", tmp_path).stdout
+    assert published(tmp_path) == before
+    assert names(tmp_path) == ["identity_builder"]
+
+
 def test_the_next_build_replaces_what_was_recovered(tmp_path: Path) -> None:
     killed(tmp_path)
     ride(tmp_path)

@@ -9,7 +9,10 @@ import pytest
 
 from tests.ecosystem.behaviours import contents, pipeline, published
 from tests.ecosystem.upstream import clip
+from vpx_identity_builder.core.types import StopReason
 from vpx_identity_builder.module import IdentityBuilder
+from vpx_identity_builder.place import better_earlier
+from vpx_identity_builder.runlog.reader import RunLog
 
 
 def feed(folder: Path, seconds: float, **settings: object) -> IdentityBuilder:
@@ -87,6 +90,83 @@ def test_an_interrupted_run_does_not_replace_a_finished_set(tmp_path: Path) -> N
     builder.finish()
     assert builder.kept_earlier
     assert contents(tmp_path) == before != {}
+
+
+def interrupted(folder: Path, seconds: float, **settings: object) -> IdentityBuilder:
+    builder = feed(folder, seconds, **settings)
+    builder.end_run("interrupted")
+    builder.finish()
+    return builder
+
+
+def frames_of(folder: Path) -> int:
+    video = result_of(folder)["video"]
+    assert isinstance(video, dict)
+    return int(video["frames"])
+
+
+def test_an_interrupted_run_does_not_replace_one_that_saw_more(tmp_path: Path) -> None:
+    interrupted(tmp_path, 3.5, checkpoint_s=0)
+    before, frames = contents(tmp_path), frames_of(tmp_path)
+    (log,) = tmp_path.rglob("run.sqlite")
+    builder = interrupted(tmp_path, 0.3, checkpoint_s=0)
+    assert builder.kept_earlier == f"the earlier set, which saw {frames} frames, is kept"
+    assert builder.output_summary == [builder.kept_earlier]
+    assert contents(tmp_path) == before
+    with RunLog(log) as kept:
+        assert (kept.frame_count(), kept.ending.published) == (frames, True)
+    assert list(tmp_path.rglob("run-next.sqlite*")) == []
+
+
+def test_an_interrupted_run_replaces_one_that_saw_less(tmp_path: Path) -> None:
+    interrupted(tmp_path, 2.5, checkpoint_s=0)
+    few = frames_of(tmp_path)
+    assert not interrupted(tmp_path, 3.5, checkpoint_s=0).kept_earlier
+    assert frames_of(tmp_path) > few
+
+
+def test_an_interrupted_run_that_found_nobody_replaces_no_people(tmp_path: Path) -> None:
+    interrupted(tmp_path, 2.5, checkpoint_s=0)
+    before = contents(tmp_path)
+    builder = interrupted(tmp_path, 3.5, checkpoint_s=0, min_frames=1000)
+    assert builder.result is not None
+    assert builder.result.persons == ()
+    assert builder.kept_earlier
+    assert contents(tmp_path) == before
+
+
+def test_a_run_that_is_interrupted_replaces_its_own_checkpoints(tmp_path: Path) -> None:
+    builder = feed(tmp_path, 2.15, checkpoint_s=1)
+    few = frames_of(tmp_path)
+    assert builder._run is not None
+    assert builder._run.checkpointed is not None
+    builder.end_run("interrupted")
+    builder.finish()
+    assert not builder.kept_earlier
+    assert frames_of(tmp_path) >= few
+
+
+@pytest.mark.parametrize(
+    ("stop_reason", "frames", "persons", "kept"),
+    [
+        (StopReason.INTERRUPTED, 9, 1, True),
+        (StopReason.INTERRUPTED, 10, 1, False),
+        (StopReason.FAILED, 9, 1, True),
+        (None, 9, 1, True),
+        (None, 11, 1, False),
+        (None, 11, 0, True),
+        (StopReason.END_OF_VIDEO, 1, 0, False),
+        (StopReason.COVERAGE_SATISFIED, 1, 1, False),
+    ],
+)
+def test_which_earlier_set_is_better(
+    tmp_path: Path, stop_reason: StopReason | None, frames: int, persons: int, kept: bool
+) -> None:
+    document = {"stop_reason": "interrupted", "video": {"frames": 10}, "persons": [{}]}
+    (tmp_path / "result.json").write_text(json.dumps(document))
+    assert (better_earlier(tmp_path, stop_reason, frames, persons) is not None) == kept
+    (tmp_path / "result.json").write_text("{}")
+    assert better_earlier(tmp_path, stop_reason, frames, persons) is None
 
 
 def test_a_finished_run_replaces_a_finished_set_and_an_interrupted_one(tmp_path: Path) -> None:
