@@ -64,7 +64,7 @@ $(TIMM_VENV)/.installed: $(VENV)/.installed constraints.txt constraints-timm.txt
 	$(TIMM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement constraints.txt
 	$(TIMM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement constraints-timm.txt
 	$(TIMM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(ECOSYSTEM:%=--editable ecosystem/%) --editable .
-	$(TIMM_VENV)/bin/python -c 'import torchvision'
+	$(TIMM_VENV)/bin/python -c 'import torch'
 	@touch $@
 
 check: $(VENV)/.installed
