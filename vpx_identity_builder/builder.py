@@ -11,12 +11,10 @@ from .core.clock import Clock
 from .core.conditions import counted
 from .core.config import FACE_ID_MODELS, UNCALIBRATED_NOVELTY, Config, FaceIdModel, NoveltyScale
 from .core.coverage import is_satisfied
-from .core.eyes import with_usual
 from .core.fates import FaceFate, Progress
 from .core.gates import loose_gate, strict_gate
 from .core.meeting import doubles, met
 from .core.mirror import with_pitch_reversed
-from .core.occlusion import judged
 from .core.offer import Scales, consider
 from .core.pair import PairSlots
 from .core.pair_offer import draft_pair
@@ -256,8 +254,8 @@ class IdentitySetBuilder:
         if assignment.contradicts:
             self._cast = self._cast.with_rider(counted(rider, sample, "identity_unsettled", config))
             return FaceFate(assignment, number, "identity_unsettled")
-        gallery = rider.gallery.add(sample)
-        sample, rider = with_usual(judged(sample, gallery), rider.person.eyes), replace(rider, gallery=gallery)
+        rider = replace(rider, gallery=rider.gallery.add(sample))
+        sample = rider.known(sample)
         faces = [sample if face is assignment.sample else face for face in faces]
         assignment = replace(assignment, sample=sample)
         median = rider.person.sharpness.median

@@ -9,13 +9,13 @@ from . import pool as pools
 from .config import Config, FaceIdModel
 from .coverage import coverage_of
 from .extremes import NOTHING_SEEN, Extremes
-from .eyes import half_closed
+from .eyes import half_closed, with_usual
 from .novelty import stacked
-from .occlusion import Gallery
+from .occlusion import Gallery, judged
 from .pair import PairSlots
 from .persons import Evidence, Person, Ranking, join_next, joined, new_person, rank
 from .pool import Pool
-from .types import Conditions, Coverage, IntBox, Vector
+from .types import Conditions, Coverage, FaceSample, IntBox, Vector
 
 STRICT_BONUS = 10.0
 """Added to the score of anchor candidates that pass the strict gate already, so that no other one evicts them."""
@@ -43,6 +43,10 @@ class Rider:
         held += [entry.candidate.buckets for entry in pool.anchors.entries.values()]
         faces, bodies = (stacked(vectors) for vectors in pool.saved_vectors())
         return replace(self, pool=pool, coverage=coverage_of(held), saved_faces=faces, saved_bodies=bodies)
+
+    def known(self, sample: FaceSample) -> FaceSample:
+        """A face with what this person's other moments tell of it: what covers it, and how open eyes usually are."""
+        return with_usual(judged(sample, self.gallery), self.person.eyes)
 
     def has_anchor(self) -> bool:
         """True where any candidate passed the strict gate as an anchor."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from .buckets import PARTIAL_OCCLUSION_FROM
 from .face_cells import EYE_CELLS, LOWER_CELLS, MOUTH_CELLS, NEIGHBOURS
 from .moments import Array, Flags, Moments, ThinnedMoments, moment_of
 from .types import CoveredParts, FaceSample
@@ -54,7 +55,7 @@ CHANGED = 0.25
 """Where even the calmest part departs by this much and is not wholly covered, light or focus have changed: unknown."""
 COVER_LOW, COVER_FULL = 0.25, 0.55
 """A cell counts as covered from nothing to wholly between these distances."""
-PARTIAL = 0.1
+PARTIAL = PARTIAL_OCCLUSION_FROM
 """Share from which §5 speaks of partial occlusion: what covers two cells counts as that much at least."""
 LEAST_GUESS = PARTIAL
 """A face that cannot be judged counts as covered by this much at least: it comes after all that are known to be clear,

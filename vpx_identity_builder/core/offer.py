@@ -12,7 +12,7 @@ from .buckets import UNKNOWN, bucket_key, classify
 from .cast import STRICT_BONUS, Rider
 from .challenge import condition_scores
 from .config import Config, FaceIdModel, NoveltyScale
-from .eligible import MOST_DOUBTS, anchor_score, doubts, is_anchor
+from .eligible import MOST_DOUBTS, Judged, anchor_score, doubts, is_anchor, judge
 from .eyes import with_usual
 from .gates import challenge_gate, loose_gate, strict_gate
 from .novelty import dual_novelty
@@ -113,6 +113,13 @@ def consider(
         return Outcome(rider, decision.code, draft, offer, decision)
     code = "unknown_pose" if UNKNOWN in (buckets.yaw, buckets.pitch) else decision.code
     return Outcome(rider, code, lost_to_t_ns=decision.lost_to_t_ns)
+
+
+def judged_again(candidate: Candidate, rider: Rider, stability: float, scales: Scales, cfg: Config) -> Judged:
+    """A kept candidate judged at the end, by all that is known of its person."""
+    shown = replace(candidate, sample=rider.known(candidate.sample))
+    medians = rider.person.sharpness.median, rider.person.brightness.median
+    return judge(shown, stability, *medians, cfg, scales.policy)
 
 
 def _still_fills(rider: Rider, scales: Scales, cfg: Config, candidate: Candidate) -> bool:

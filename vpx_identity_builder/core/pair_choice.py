@@ -8,14 +8,12 @@ from dataclasses import dataclass, replace
 from .buckets import EYES_CLOSED
 from .cast import Rider
 from .config import Config, SelectionConfig
-from .eligible import Judged, judge
-from .eyes import with_usual
+from .eligible import Judged
 from .novelty import NOTHING_SAVED, dual_novelty
-from .occlusion import judged as with_occlusion
-from .offer import Scales
+from .offer import Scales, judged_again
 from .pair import PairEntry, cell_of, lids_down, pair_score, together
 from .pool import preference
-from .types import Candidate, FaceSample, PairCandidate, PairImage, Vector
+from .types import FaceSample, PairCandidate, PairImage, Vector
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,8 +149,8 @@ def _judged(
     if who is None:
         return None
     ids, stability = who
-    first = _face(pair.first, riders[ids[0]], stability[0], scales, cfg)
-    second = _face(pair.second, riders[ids[1]], stability[1], scales, cfg)
+    first = judged_again(pair.first, riders[ids[0]], stability[0], scales, cfg)
+    second = judged_again(pair.second, riders[ids[1]], stability[1], scales, cfg)
     if not (first.strict.passed and second.strict.passed):
         return None
     if EYES_CLOSED in (first.buckets.expression, second.buckets.expression):
@@ -165,13 +163,6 @@ def _judged(
     both = first.sample, second.sample
     score = pair_score((first.quality, second.quality), together(*both), pair.overlap, lids_down(*both))
     return JudgedPair(candidate, ids, (first, second), score)
-
-
-def _face(candidate: Candidate, rider: Rider, stability: float, scales: Scales, cfg: Config) -> Judged:
-    sample = with_usual(with_occlusion(candidate.sample, rider.gallery), rider.person.eyes)
-    shown = replace(candidate, sample=sample)
-    medians = rider.person.sharpness.median, rider.person.brightness.median
-    return judge(shown, stability, *medians, cfg, scales.policy)
 
 
 def _who(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from .cast import Cast, Rider, join_all
 from .config import Config
 from .coverage import coverage_of
-from .eligible import Judged, judge
-from .eyes import with_usual
-from .occlusion import judged as with_occlusion
-from .offer import Scales
+from .eligible import Judged
+from .offer import Scales, judged_again
 from .pair_choice import pair_images, pair_notes
 from .persons import Person, prototype_of
 from .selection import choose
@@ -108,7 +106,6 @@ def _person_set(
 
 
 def _judged(rider: Rider, prototype: Vector, strangers: Sequence[Vector], scales: Scales, cfg: Config) -> list[Judged]:
-    median_sharpness, median_brightness = rider.person.sharpness.median, rider.person.brightness.median
     kept = []
     for candidate in rider.pool.candidates():
         e_id = candidate.sample.e_id
@@ -117,9 +114,7 @@ def _judged(rider: Rider, prototype: Vector, strangers: Sequence[Vector], scales
             continue
         others = [scales.stability(e_id, stranger) for stranger in strangers]
         if all(other is None or other.value <= own.value for other in others):
-            sample = with_usual(with_occlusion(candidate.sample, rider.gallery), rider.person.eyes)
-            candidate = replace(candidate, sample=sample)
-            kept.append(judge(candidate, own.value, median_sharpness, median_brightness, cfg, scales.policy))
+            kept.append(judged_again(candidate, rider, own.value, scales, cfg))
     return kept
 
 
