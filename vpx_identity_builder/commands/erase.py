@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -67,8 +66,8 @@ def _check(asked: Request) -> None:
         raise UsageError(f"nothing says what to erase: {CHOICES}")
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} were given together: {CHOICES}")
-    if asked.older_than is not None and _age(asked.older_than) is None:
-        raise UsageError(f"--older-than is a number and d, h or w, such as 30d, not {asked.older_than!r}")
+    if asked.older_than is not None:
+        _age(asked.older_than)
     if not asked.output.is_dir():
         raise InputError(str(asked.output), "it is not a folder")
     for folder in asked.banks:
@@ -82,16 +81,16 @@ def _targets(asked: Request, now: datetime) -> list[Target]:
     if asked.video is not None:
         return [named(asked.output, asked.video, asked.person)]
     if asked.older_than is not None:
-        age = _age(asked.older_than)
-        return older_than(asked.output, timedelta.max if age is None else age, now)
+        return older_than(asked.output, _age(asked.older_than), now)
     return expired(asked.output, resolve(), now)
 
 
-def _age(text: str) -> timedelta | None:
-    """An age such as 30d; None for what is none, or above `MAX_AGE`."""
+def _age(text: str) -> timedelta:
+    """An age such as 30d. Raises `UsageError` for what is none, or above `MAX_AGE`."""
     match = _AGE.fullmatch(text.strip())
-    number = float(match[1]) if match else math.inf
-    return number * _UNITS[match[2]] if match and number <= MAX_AGE else None
+    if match is None or float(match[1]) > MAX_AGE:
+        raise UsageError(f"--older-than is a number and d, h or w, such as 30d, not {text!r}")
+    return float(match[1]) * _UNITS[match[2]]
 
 
 def _erase(target: Target, asked: Request, folders: Sequence[Path], now: datetime) -> int:
