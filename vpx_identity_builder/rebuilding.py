@@ -12,7 +12,7 @@ import numpy as np
 
 from . import pixels
 from .core.pictures import with_candidates
-from .core.types import RunResult
+from .core.types import IntBox, RunResult
 from .documents import RunContext
 from .errors import InputError, RunLogError, SettingProblem, SettingsError
 from .names import printable
@@ -22,7 +22,7 @@ from .recorder import as_logged, people_of
 from .replay import CropId, Fate, crops_of, replay, run_of, with_pictures
 from .run import Run
 from .runlog.codec import MalformedError
-from .runlog.finalize import Recorded, recorded_result, settle_again
+from .runlog.finalize import Recorded, pictures_of, recorded_result, settle_again
 from .runlog.reader import RunLog
 from .settings import Settings, recorded, specs
 
@@ -206,16 +206,13 @@ def _decoded(log: RunLog, missing: Collection[CropId], source: SourceFrames, set
 
 def _with_logged_pictures(log: RunLog, result: RunResult) -> RunResult:
     """A recorded result with its pictures."""
-    frames: dict[int, list[int]] = {}
-    for frame, t_ns in log.times({frame for frame, _ in log.crop_keys()}).items():
-        frames.setdefault(t_ns, []).append(frame)
+    held = pictures_of(log)
 
-    def picture(t_ns: int, box: tuple[int, int, int, int]) -> bytes:
-        for frame in frames.get(t_ns, ()):
-            image = log.crop(frame, box)
-            if image is not None:
-                return image
-        raise RunLogError(log.path, "it is damaged: a crop of a published image is missing")
+    def picture(t_ns: int, box: IntBox) -> bytes:
+        image = held(t_ns, box)
+        if image is None:
+            raise RunLogError(log.path, "it is damaged: a crop of a published image is missing")
+        return image
 
     return with_candidates(
         result,

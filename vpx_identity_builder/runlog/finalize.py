@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vpx_identity_builder.core.pictures import with_candidates
-from vpx_identity_builder.core.types import Candidate, RunResult
+from vpx_identity_builder.core.types import Candidate, IntBox, RunResult
 from vpx_identity_builder.runlog.codec import MalformedError, dumps, plain, restored
 from vpx_identity_builder.runlog.pruning import Pruned, prune
 from vpx_identity_builder.runlog.reader import RunLog
@@ -83,14 +83,20 @@ def _record(log: RunLog, chosen: Recorded) -> None:
 
 def _holds_pictures(log: RunLog, result: RunResult) -> bool:
     """True where the log holds every picture of a result byte for byte."""
-    crops = log.crop_keys()
-    times = log.times({frame for frame, _ in crops})
-    held = {(times[frame], box): (frame, box) for frame, box in sorted(crops, reverse=True)}
+    held = pictures_of(log)
     images = [image.candidate for person in result.persons for image in person.images]
     wanted = [(one.sample.t_ns, one.crop_box, one.image) for one in images]
     pairs = [image.candidate for image in result.pair]
     wanted += [(both.first.sample.t_ns, both.crop_box, both.image) for both in pairs]
-    return all((t_ns, box) in held and log.crop(*held[t_ns, box]) == image for t_ns, box, image in wanted)
+    return all(held(t_ns, box) == image for t_ns, box, image in wanted)
+
+
+def pictures_of(log: RunLog) -> Callable[[int, IntBox], bytes | None]:
+    """Where a log's crops are looked up by time in ns and box; None is what it does not hold."""
+    crops = log.crop_keys()
+    times = log.times({frame for frame, _ in crops})
+    held = {(times[frame], box): (frame, box) for frame, box in sorted(crops, reverse=True)}
+    return lambda t_ns, box: log.crop(*held[t_ns, box]) if (t_ns, box) in held else None
 
 
 def _closed(log: RunLog, pruned: Pruned) -> None:

@@ -26,6 +26,7 @@ KEPT_PROTOTYPES = 2
 SEED = 20_260_401
 SPOILS_CONFIDENCE = 0.5
 """A crop that holds an unpublished face surer than this goes, whoever else is on it."""
+_REWRITE = "INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def prune(
     without Face-ID, which motion alone tells whose it is, what it looks like goes. Where anybody goes, the stand-ins of
     those who went before are made anew: they must not tell how near they were to whoever goes now.
     """
-    strangers, gone_before = _strangers(log, people, prototypes, tau_split)
+    strangers, gone_before, unsure = _leaving(log, people, prototypes, tau_split)
     if not strangers:
         return Pruned(0, 0)
     stand_ins = StandIns(prototypes)
@@ -56,14 +57,10 @@ def prune(
             gone = replace(
                 sample, e_id=stand_ins.of(sample.e_id, group), e_vis_face=None, e_vis_body=None, appearance=None
             )
-            log.connection.execute(
-                "INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", face_row(seq, face, gone, True)
-            )
-        for seq, face in _unsure(log, people):
+            log.connection.execute(_REWRITE, face_row(seq, face, gone, True))
+        for seq, face in unsure:
             bare = replace(log.face(seq, face), e_vis_face=None, e_vis_body=None, appearance=None)
-            log.connection.execute(
-                "INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", face_row(seq, face, bare)
-            )
+            log.connection.execute(_REWRITE, face_row(seq, face, bare))
         spoilt = spoilt_crops(log)
         log.connection.executemany(
             "DELETE FROM crops WHERE frame = ? AND x1 = ? AND y1 = ? AND x2 = ? AND y2 = ?",
@@ -72,12 +69,13 @@ def prune(
     return Pruned(len(strangers), len(spoilt))
 
 
-def _strangers(
+def _leaving(
     log: RunLog, people: Mapping[tuple[int, int], int], prototypes: Mapping[int, Vector], tau_split: float
-) -> tuple[list[Stranger], list[Stranger]]:
-    """Every face that goes, and every stand-in of one that went before."""
+) -> tuple[list[Stranger], list[Stranger], list[tuple[int, int]]]:
+    """Every face that goes, every stand-in of one that went before, and (frame, face) of every face of a published
+    person that has looks but no Face-ID."""
     groups = log.person_numbers()
-    found, before = list[Stranger](), list[Stranger]()
+    found, before, unsure = list[Stranger](), list[Stranger](), list[tuple[int, int]]()
     for frame in log.frames():
         for place, sample in enumerate(frame.translation.samples):
             key = (frame.seq, place)
@@ -87,19 +85,13 @@ def _strangers(
                 before.append((*key, group))
             elif own is None or (sample.e_id is not None and not _may_be(sample.e_id, own, tau_split)):
                 found.append((*key, group))
-    return found, before
+            elif sample.e_id is None and _has_looks(sample):
+                unsure.append(key)
+    return found, before, unsure
 
 
-def _unsure(log: RunLog, people: Mapping[tuple[int, int], int]) -> list[tuple[int, int]]:
-    """(frame, face) of every face of a published person that has looks but no Face-ID."""
-    return [
-        (frame.seq, place)
-        for frame in log.frames()
-        for place, sample in enumerate(frame.translation.samples)
-        if (frame.seq, place) in people
-        and sample.e_id is None
-        and any(looks is not None for looks in (sample.e_vis_face, sample.e_vis_body, sample.appearance))
-    ]
+def _has_looks(sample: FaceSample) -> bool:
+    return any(looks is not None for looks in (sample.e_vis_face, sample.e_vis_body, sample.appearance))
 
 
 def _may_be(e_id: Vector, prototype: Vector, tau_split: float) -> bool:
