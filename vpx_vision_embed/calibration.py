@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
+from visualbase import SourceError, isolated_source_for, sample
 
 from vpx_vision_embed.crops import Image
 from vpx_vision_embed.errors import ExportError
@@ -20,6 +23,8 @@ _SIDES = (0.4, 1.0)
 """Range of a square's side, of the picture's shorter side."""
 _FRAMES = 32
 """Frames taken of a video, evenly spread."""
+_SHORTEST_S = 1e-3
+"""What a video lasts at least, whatever it declares."""
 _MOST_FILES = 256
 
 
@@ -61,16 +66,11 @@ def _pictures(path: Path) -> Iterator[Image]:
 
 
 def _frames(file: Path) -> Iterator[Image]:
-    capture = cv2.VideoCapture(str(file))
-    count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    try:
-        for number in np.linspace(0, max(0, count - 1), min(_FRAMES, max(1, count))).astype(int):
-            capture.set(cv2.CAP_PROP_POS_FRAMES, float(number))
-            found, picture = capture.read()
-            if found:
-                yield np.asarray(picture, np.uint8)
-    finally:
-        capture.release()
+    """Evenly spread frames of a video, as far as it can be decoded."""
+    with suppress(SourceError), isolated_source_for(file) as source:
+        rate = _FRAMES / max(source.duration_sec, _SHORTEST_S)
+        for frame in islice(sample(source, rate), _FRAMES):
+            yield frame.data
 
 
 def _square(picture: Image, rng: np.random.Generator) -> Image:

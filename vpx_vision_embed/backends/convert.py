@@ -85,7 +85,7 @@ def to_int8_measured(whole: Path, part: Path, batch: Batch) -> list[str]:
         kept = []
         for name in names:
             _quantize(plain, part, few, [name])
-            if _mean_cosine(_answer(part, few), expected) < SENSITIVE_BELOW:
+            if cosines(_answer(part, few), expected).mean() < SENSITIVE_BELOW:
                 kept.append(name)
         _quantize(plain, part, batch, [name for name in names if name not in kept])
         return kept
@@ -139,9 +139,10 @@ def _answer(path: Path, batch: Batch) -> NDArray[np.float64]:
     return np.asarray(session.run(None, {session.get_inputs()[0].name: batch})[0], np.float64)
 
 
-def _mean_cosine(found: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
+def cosines(found: NDArray[np.floating[Any]], expected: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """(n,) cosines between the rows of two (n, dim) answers."""
     norms = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
-    return float(((found * expected).sum(axis=1) / norms).mean())
+    return np.asarray((found * expected).sum(axis=1) / norms, np.float64)
 
 
 @contextmanager

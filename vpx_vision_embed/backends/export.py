@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpx_vision_embed import weights
-from vpx_vision_embed.backends.convert import needs_pictures, to_fp16, to_int8, to_int8_measured
+from vpx_vision_embed.backends.convert import cosines, needs_pictures, to_fp16, to_int8, to_int8_measured
 from vpx_vision_embed.backends.onnx import OnnxBackend
 from vpx_vision_embed.calibration import read_calibration
 from vpx_vision_embed.errors import ExportError, WeightsError
@@ -131,9 +131,3 @@ def parity_images(spec: ModelSpec) -> NDArray[np.float32]:
     smooth = np.kron(coarse, np.ones((1, 1, -(-size // 14), -(-size // 14)), np.float32))[:, :, :size, :size]
     mean, std = (np.asarray(v, np.float32)[:, None, None] for v in (spec.preprocessing.mean, spec.preprocessing.std))
     return np.ascontiguousarray((smooth - mean) / std, dtype=np.float32)
-
-
-def cosines(found: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n,) cosines between the rows of two (n, dim) answers."""
-    norms = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
-    return np.asarray((found * expected).sum(axis=1) / norms, np.float32)
