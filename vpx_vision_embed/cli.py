@@ -80,8 +80,10 @@ def export(
     """Write a model as ONNX for ONNX Runtime; kept only if it answers like the model it came from."""
     try:
         from vpx_vision_embed.backends.export import export as export_model
+        from vpx_vision_embed.commands.pictures import read_calibration
 
-        done = export_model(get_spec(name), precision, calibrate)
+        squares = None if calibrate is None else read_calibration(calibrate)
+        done = export_model(get_spec(name), precision, squares)
     except VisionEmbedError as error:
         raise _fail(error, EXIT_SETTINGS) from error
     typer.echo(

@@ -18,7 +18,7 @@ from onnx import helper
 from vpx_vision_embed import VisionEmbedder, models
 from vpx_vision_embed.backends import export as exports
 from vpx_vision_embed.backends.convert import to_int8_measured
-from vpx_vision_embed.calibration import read_calibration
+from vpx_vision_embed.commands.pictures import read_calibration
 from vpx_vision_embed.errors import ExportError, WeightsCorruptError, WeightsMissingError, WeightsUnsafeError
 from vpx_vision_embed.models import BUNDLED, WeightFile, get_spec
 from vpx_vision_embed.weights import locate
@@ -74,7 +74,7 @@ def test_an_int8_export_of_the_bundled_model_answers_like_it(
     photo = tmp_path / "photo.png"
     cv2.imwrite(str(photo), cv2.GaussianBlur(picture(600, 500), (0, 0), 2.0))
     with caplog.at_level(logging.WARNING):
-        done = exports.export(BUNDLED, "int8", photo)
+        done = exports.export(BUNDLED, "int8", read_calibration(photo))
     said = capsys.readouterr()
     with VisionEmbedder("bundled", precision="int8") as small:
         version, rows = small.version, small.embed([picture(180, 180), picture(250, 250)])

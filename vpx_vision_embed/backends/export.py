@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vpx_vision_embed import weights
 from vpx_vision_embed.backends.convert import cosines, needs_pictures, to_fp16, to_int8, to_int8_measured
 from vpx_vision_embed.backends.onnx import OnnxBackend
-from vpx_vision_embed.calibration import read_calibration
+from vpx_vision_embed.calibration import Calibration
 from vpx_vision_embed.errors import ExportError, WeightsError
 from vpx_vision_embed.models import ExportPrecision, ModelSpec
 from vpx_vision_embed.preprocess import preprocess
@@ -39,7 +39,7 @@ class Export:
     kept_fp32: tuple[str, ...] = ()
 
 
-def export(spec: ModelSpec, precision: ExportPrecision = "fp32", pictures: Path | None = None) -> Export:
+def export(spec: ModelSpec, precision: ExportPrecision = "fp32", squares: Calibration | None = None) -> Export:
     """Write `<models_dir>/vision/<name>.onnx` and its checksum list from the row's verified weights, or nothing at all.
 
     A row with a timm architecture is exported from its state dict; any other row's own ONNX file is only converted.
@@ -47,7 +47,7 @@ def export(spec: ModelSpec, precision: ExportPrecision = "fp32", pictures: Path 
     Args:
         spec: the row.
         precision: "fp32", "fp16" or "int8".
-        pictures: photo, folder of photos or video; needed by int8 of a convolutional model, which measures ranges.
+        squares: what to calibrate and check with; needed by int8 of a convolutional model, which measures ranges.
 
     Raises:
         WeightsError: the weights are missing or wrong. BackendUnavailableError: the extra `timm` is not installed.
@@ -57,14 +57,16 @@ def export(spec: ModelSpec, precision: ExportPrecision = "fp32", pictures: Path 
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as scratch:
-            return _export(spec, precision, pictures, Path(scratch), folder)
+            return _export(spec, precision, squares, Path(scratch), folder)
     except OSError as error:
         if isinstance(error, WeightsError):
             raise
         raise ExportError(f"{spec.key} could not be exported to {folder}: {error.strerror or error}") from error
 
 
-def _export(spec: ModelSpec, precision: ExportPrecision, pictures: Path | None, scratch: Path, folder: Path) -> Export:
+def _export(
+    spec: ModelSpec, precision: ExportPrecision, squares: Calibration | None, scratch: Path, folder: Path
+) -> Export:
     whole = _whole(spec, precision, scratch)
     part = scratch / weights.onnx_name(spec, precision)
     parity, kept = parity_images(spec), tuple[str, ...]()
@@ -77,11 +79,10 @@ def _export(spec: ModelSpec, precision: ExportPrecision, pictures: Path | None, 
     elif not measured:
         to_int8(whole, part)
     else:
-        if pictures is None:
+        if squares is None:
             raise ExportError(
                 f"int8 of {spec.key} measures ranges: name a photo, a folder of photos or a video with --calibrate"
             )
-        squares = read_calibration(pictures)
         kept = tuple(to_int8_measured(whole, part, preprocess(squares.training, spec.preprocessing)))
         parity = preprocess(squares.checking, spec.preprocessing)
     if expected is None:
