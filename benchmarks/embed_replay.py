@@ -14,7 +14,8 @@ from visualbase import FileSource, sample
 from whole_video import READ_ON, streamed
 
 from vpx_identity_builder.core.buckets import UNKNOWN, bucket_key
-from vpx_identity_builder.core.types import FaceSample, SetName
+from vpx_identity_builder.core.results import SetName
+from vpx_identity_builder.core.types import FaceSample
 from vpx_vision_embed import VisionEmbedder
 from vpx_vision_embed.inputs import Face
 from vpx_vision_embed.plan import FramePlanner, planner_for

@@ -29,7 +29,8 @@ from vpx_identity_builder.core import cast, geometry
 from vpx_identity_builder.core import settle as settle_module
 from vpx_identity_builder.core.config import Config, StopConfig
 from vpx_identity_builder.core.gates import strict_gate
-from vpx_identity_builder.core.types import Box, PersonSet, RunResult, StopReason
+from vpx_identity_builder.core.results import PersonSet, RunResult, StopReason
+from vpx_identity_builder.core.types import Box
 
 CONFIG = Config(stop=StopConfig(stop_when_covered=False))
 ATTRIBUTED = 0.95

@@ -18,8 +18,9 @@ import numpy as np
 from vpx_identity_builder.builder import IdentitySetBuilder
 from vpx_identity_builder.core.config import FACE_ID_MODELS, Config, StopConfig
 from vpx_identity_builder.core.persons import new_person, observed
+from vpx_identity_builder.core.results import StopReason
 from vpx_identity_builder.core.tracks import Step, is_trusted, step
-from vpx_identity_builder.core.types import ExpressionSignals, FaceMeasures, FaceSample, IntBox, Pose, StopReason
+from vpx_identity_builder.core.types import ExpressionSignals, FaceMeasures, FaceSample, IntBox, Pose
 
 FPS = 10
 LIMIT_S, LIMIT_RECORDS = 2.0, 36_000

@@ -20,7 +20,8 @@ from identity_cost import CONFIG, records
 
 from vpx_identity_builder.builder import IdentitySetBuilder
 from vpx_identity_builder.core.face_cells import ROWS
-from vpx_identity_builder.core.types import FaceSample, IntBox, StopReason
+from vpx_identity_builder.core.results import StopReason
+from vpx_identity_builder.core.types import FaceSample, IntBox
 
 RIDE_FPS = 30
 CHANNELS = 40

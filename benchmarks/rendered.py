@@ -38,7 +38,8 @@ from vpx_identity_builder.core.buckets import (
 )
 from vpx_identity_builder.core.occlusion import PARTIAL, Gallery
 from vpx_identity_builder.core.occlusion import judged as with_occlusion
-from vpx_identity_builder.core.types import FaceSample, PersonSet, RunResult
+from vpx_identity_builder.core.results import PersonSet, RunResult
+from vpx_identity_builder.core.types import FaceSample
 from vpx_identity_builder.observations import to_samples
 from vpx_vision_embed import VisionEmbedAnalyzer
 

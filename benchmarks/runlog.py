@@ -22,7 +22,8 @@ from real_faces import DATA, FPS, VIDEOS, Footage, available, footage
 from visualbase import FileSource, sample
 
 from vpx_identity_builder import pixels
-from vpx_identity_builder.core.types import FaceSample, IntBox, StopReason
+from vpx_identity_builder.core.results import StopReason
+from vpx_identity_builder.core.types import FaceSample, IntBox
 from vpx_identity_builder.observations import Translation, VisionModel
 from vpx_identity_builder.place import SourceInfo
 from vpx_identity_builder.rebuilding import rebuilt

@@ -23,8 +23,8 @@ from vpx_identity_builder.core.buckets import bucket_key
 from vpx_identity_builder.core.choice import Choice
 from vpx_identity_builder.core.config import Config
 from vpx_identity_builder.core.eligible import places
+from vpx_identity_builder.core.results import PersonSet
 from vpx_identity_builder.core.selection import choose_anchors
-from vpx_identity_builder.core.types import PersonSet
 
 RECALL, QUALITY, SHARE = 0.98, 0.98, 0.9
 SAME_SHARE = 0.001

@@ -22,7 +22,7 @@ from whole_video import READ_ON, everything_held, streamed
 
 from vpx_identity_builder.builder import IdentitySetBuilder
 from vpx_identity_builder.core.config import Config
-from vpx_identity_builder.core.types import Coverage, PersonSet, StopReason
+from vpx_identity_builder.core.results import Coverage, PersonSet, StopReason
 
 SECONDS = 60
 QUALITY = 0.98

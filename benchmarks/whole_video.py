@@ -23,17 +23,9 @@ from vpx_identity_builder.core.eyes import reading, with_usual
 from vpx_identity_builder.core.gates import challenge_gate
 from vpx_identity_builder.core.occlusion import Gallery, judged
 from vpx_identity_builder.core.offer import crop_box, other_boxes
+from vpx_identity_builder.core.results import ChosenImage, PersonSet, RunResult, StopReason
 from vpx_identity_builder.core.thinned import Spread
-from vpx_identity_builder.core.types import (
-    Box,
-    Buckets,
-    Candidate,
-    ChosenImage,
-    FaceSample,
-    PersonSet,
-    RunResult,
-    StopReason,
-)
+from vpx_identity_builder.core.types import Box, Buckets, Candidate, FaceSample
 
 READ_ON = Config(stop=StopConfig(stop_when_covered=False))
 NO_IMAGE = b"\x89PNG"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .builder import IdentitySetBuilder
     from .core.config import Config
-    from .core.types import FaceSample, PersonSet, RunResult, StopReason
+    from .core.results import PersonSet, RunResult, StopReason
+    from .core.types import FaceSample
     from .errors import ExportError, IdentityBuilderError, InputError, QueryError, SettingsError
     from .module import IdentityBuilder
     from .references import References, select_refs
@@ -33,7 +34,8 @@ __all__ = [
 ]
 
 _HOME = {
-    **dict.fromkeys(("FaceSample", "PersonSet", "RunResult", "StopReason"), "core.types"),
+    **dict.fromkeys(("PersonSet", "RunResult", "StopReason"), "core.results"),
+    "FaceSample": "core.types",
     **dict.fromkeys(("ExportError", "IdentityBuilderError", "InputError", "QueryError", "SettingsError"), "errors"),
     **dict.fromkeys(("References", "select_refs"), "references"),
     "Config": "core.config",

@@ -21,9 +21,10 @@ from .core.pair_offer import draft_pair
 from .core.persons import Evidence, observed
 from .core.policy import AS_DESIGNED, Policy
 from .core.prototype import with_unit_vectors
+from .core.results import ModelNames, RunResult, StopReason
 from .core.settle import Settled, settle
 from .core.tracks import Assignment, Tracklet, is_trusted, step
-from .core.types import FaceSample, IntBox, ModelNames, RunResult, StopReason
+from .core.types import FaceSample, IntBox
 
 Encoder = Callable[[IntBox], bytes | None]
 """Encodes a crop of the frame at hand, `(x1, y1, x2, y2)` px, as JPEG or PNG bytes; None where the picture is gone."""

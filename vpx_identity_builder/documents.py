@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from vpx_identity_builder import schema, schema_parts
 from vpx_identity_builder.core.gates import GATE_VERSION
 from vpx_identity_builder.core.pair import same_expression
-from vpx_identity_builder.core.types import ChosenImage, ModelNames, PairImage, PersonSet, RunResult
+from vpx_identity_builder.core.results import ChosenImage, ModelNames, PairImage, PersonSet, RunResult
 from vpx_identity_builder.cues import cues_for
 from vpx_identity_builder.documents_parts import (
     UNKNOWN_MODEL,

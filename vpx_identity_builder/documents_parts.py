@@ -14,18 +14,8 @@ from vpx_identity_builder.core.buckets import UNKNOWN
 from vpx_identity_builder.core.extra_bins import bins_shown
 from vpx_identity_builder.core.geometry import centre
 from vpx_identity_builder.core.pair import placing, together
-from vpx_identity_builder.core.types import (
-    Achieved,
-    Box,
-    Candidate,
-    Coverage,
-    FaceSample,
-    GateResult,
-    ModelNames,
-    PairImage,
-    PersonSet,
-    UnpublishedPerson,
-)
+from vpx_identity_builder.core.results import Achieved, Coverage, ModelNames, PairImage, PersonSet, UnpublishedPerson
+from vpx_identity_builder.core.types import Box, Candidate, FaceSample, GateResult
 from vpx_identity_builder.errors import DocumentError
 
 UNKNOWN_MODEL = "unknown"

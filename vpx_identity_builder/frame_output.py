@@ -10,7 +10,7 @@ from vpx.sdk import BarMark, BBoxMark, DrawStyle
 
 from .core.buckets import EXPRESSION_BINS, PITCH_BINS, YAW_BINS
 from .core.fates import FaceFate, Progress
-from .core.types import RunResult
+from .core.results import RunResult
 
 if TYPE_CHECKING:
     from vpx.sdk.marks import Mark

@@ -15,7 +15,8 @@ import pluggy
 
 from .core.config import FaceIdModel
 from .core.policy import Stability
-from .core.types import ChosenImage, FaceSample, PersonSet, RunResult, Vector
+from .core.results import ChosenImage, PersonSet, RunResult
+from .core.types import FaceSample, Vector
 from .export.bundle import Bundle
 from .pixels import Image
 

@@ -18,7 +18,8 @@ from .core.config import FaceIdModel, GateConfig
 from .core.geometry import clip
 from .core.policy import AS_DESIGNED, Policy, Stability
 from .core.quality import quality_score
-from .core.types import FaceSample, RunResult, Vector
+from .core.results import RunResult
+from .core.types import FaceSample, Vector
 from .documents import person_folder
 from .export.builtin import FolderExporter, ReportExporter
 from .export.bundle import Bundle, image_path

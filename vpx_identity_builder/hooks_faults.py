@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .core.types import ChosenImage, FaceSample, PersonSet
+from .core.results import ChosenImage, PersonSet
+from .core.types import FaceSample
 from .errors import IdentityBuilderError
 
 LONGEST_TEXT = 200

@@ -12,7 +12,8 @@ import numpy as np
 from .core.config import FaceIdModel
 from .core.memory_gallery import Gallery
 from .core.memory_nodes import Update
-from .core.types import ChosenImage, Vector
+from .core.results import ChosenImage
+from .core.types import Vector
 from .errors import MemoryBankError
 from .memory import MemoryBank
 from .memory_files import FILE_NAME, bank_files, forget_in, load_bank, locked, save_bank

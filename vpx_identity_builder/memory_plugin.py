@@ -10,7 +10,8 @@ import numpy as np
 
 from .core.config import FaceIdModel
 from .core.policy import Stability
-from .core.types import PersonSet, RunResult, Vector
+from .core.results import PersonSet, RunResult
+from .core.types import Vector
 from .erasure.remembered import bank_id, mark
 from .errors import MemoryBankError
 from .export.bundle import image_path

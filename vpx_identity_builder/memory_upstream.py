@@ -15,7 +15,8 @@ from typing import Any, SupportsFloat
 
 from .core.config import FaceIdModel
 from .core.policy import Stability
-from .core.types import PersonSet, Vector
+from .core.results import PersonSet
+from .core.types import Vector
 from .erasure.remembered import bank_id, mark
 from .errors import MemoryBankError
 from .export.bundle import image_path

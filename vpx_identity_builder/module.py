@@ -11,7 +11,8 @@ import cv2
 from vpx.sdk import Capability, Module, ModuleCapabilities, Observation, PortSchema, processing_step
 
 from . import frame_output, pixels
-from .core.types import FaceSample, IntBox, RunResult, StopReason
+from .core.results import RunResult, StopReason
+from .core.types import FaceSample, IntBox
 from .documents import FRAME_LIMIT
 from .errors import BusyError, IdentityBuilderError
 from .hooks_faults import HookFault

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .claim import claimed_content
-from .core.types import RunResult, StopReason
+from .core.results import RunResult, StopReason
 from .documents import RunContext
 from .errors import InputError
 from .export.builtin import own_files

@@ -12,7 +12,8 @@ import numpy as np
 
 from . import pixels
 from .core.pictures import with_candidates
-from .core.types import IntBox, RunResult
+from .core.results import RunResult
+from .core.types import IntBox
 from .documents import RunContext
 from .errors import InputError, RunLogError, SettingProblem, SettingsError
 from .names import printable

@@ -12,7 +12,8 @@ from pathlib import Path
 from .builder import IdentitySetBuilder
 from .claim import Claim, claimed_content
 from .core.fates import FaceFate
-from .core.types import IntBox, RunResult, StopReason
+from .core.results import RunResult, StopReason
+from .core.types import IntBox
 from .errors import BusyError, IdentityBuilderError, RunLogError
 from .export.atomic import make_folders
 from .observations import Translation

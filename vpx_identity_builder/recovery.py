@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .core.types import RunResult, StopReason
+from .core.results import RunResult, StopReason
 from .errors import RunLogError
 from .export.atomic import repair
 from .export.folder import SET_FOLDER, PublishedRun, publish

@@ -27,7 +27,7 @@ from vpx_identity_builder.core.conditioning import (
     allocate,
     parse_ratio,
 )
-from vpx_identity_builder.core.types import SetName
+from vpx_identity_builder.core.results import SetName
 from vpx_identity_builder.errors import QueryError
 from vpx_identity_builder.published import PublishedImage, PublishedPerson, find_set, read_person
 

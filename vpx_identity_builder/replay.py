@@ -14,7 +14,8 @@ import numpy as np
 from .builder import Encoder
 from .core.fates import FaceFate
 from .core.pictures import with_candidates
-from .core.types import Box, IntBox, PersonSet, RunResult, StopReason, UnpublishedPerson
+from .core.results import PersonSet, RunResult, StopReason, UnpublishedPerson
+from .core.types import Box, IntBox
 from .place import SourceInfo
 from .run import Run
 from .runlog.pruning import is_spoilt

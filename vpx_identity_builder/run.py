@@ -12,7 +12,8 @@ import numpy as np
 
 from .builder import Encoder, IdentitySetBuilder
 from .core.config import FACE_ID_MODELS, UNCALIBRATED_NOVELTY, FaceIdModel, NoveltyScale
-from .core.types import FaceSample, IntBox, ModelNames, RunResult, StopReason
+from .core.results import ModelNames, RunResult, StopReason
+from .core.types import FaceSample, IntBox
 from .errors import IdentityBuilderError
 from .highlights import Highlights
 from .hooks_calls import BEFORE_THE_LOG, Hooks

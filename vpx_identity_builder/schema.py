@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from vpx_identity_builder.core.types import StopReason
+from vpx_identity_builder.core.results import StopReason
 from vpx_identity_builder.erasure.note import ErasureNote
 from vpx_identity_builder.errors import DocumentError
 from vpx_identity_builder.schema_memory import MemoryBankDocument

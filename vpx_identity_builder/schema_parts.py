@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from vpx_identity_builder.core.gates import GATE_VERSION
-from vpx_identity_builder.core.types import StopReason
+from vpx_identity_builder.core.results import StopReason
 
 APP = "vpx-identity-builder"
 

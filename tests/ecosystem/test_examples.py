@@ -20,7 +20,7 @@ from vpx.body_pose import PoseOutput
 from vpx.sdk import Module, Observation
 
 from vpx_identity_builder import IdentityBuilder
-from vpx_identity_builder.core.types import RunResult
+from vpx_identity_builder.core.results import RunResult
 
 from .behaviours import DIRECT
 from .upstream import HEIGHT, RIDER, WIDTH, FakeDetect, FakeExpression, FakeVision, clip, look

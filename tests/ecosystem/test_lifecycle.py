@@ -15,7 +15,7 @@ from visualbase import Frame
 from vpx.runner import LiteRunner
 
 from vpx_identity_builder import IdentityBuilder
-from vpx_identity_builder.core.types import RunResult
+from vpx_identity_builder.core.results import RunResult
 
 from .behaviours import DIRECT, chosen, contents, pipeline, published
 from .upstream import FakeDetect, FakeExpression, FakeVision, Script, clip

@@ -14,7 +14,8 @@ import pytest
 from vpx_identity_builder import IdentityBuilder
 from vpx_identity_builder.core.config import FaceIdModel, GateConfig
 from vpx_identity_builder.core.policy import Stability
-from vpx_identity_builder.core.types import ChosenImage, FaceMeasures, FaceSample, PersonSet
+from vpx_identity_builder.core.results import ChosenImage, PersonSet
+from vpx_identity_builder.core.types import FaceMeasures, FaceSample
 from vpx_identity_builder.export.bundle import Bundle
 from vpx_identity_builder.hooks import hookimpl
 from vpx_identity_builder.hooks_calls import Hooks

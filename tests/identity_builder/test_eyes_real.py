@@ -15,7 +15,8 @@ from vpx.sdk.weights import WeightsError
 from vpx_identity_builder.builder import IdentitySetBuilder
 from vpx_identity_builder.core.buckets import MOUTH_OPEN_FROM, SMILE_FROM
 from vpx_identity_builder.core.eyes import half_closed
-from vpx_identity_builder.core.types import FaceSample, StopReason
+from vpx_identity_builder.core.results import StopReason
+from vpx_identity_builder.core.types import FaceSample
 from vpx_identity_builder.observations import to_samples
 
 pytestmark = pytest.mark.real

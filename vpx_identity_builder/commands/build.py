@@ -27,7 +27,7 @@ from vpx_identity_builder.commands.edge import (
     note,
     say,
 )
-from vpx_identity_builder.core.types import PersonSet, RunResult, StopReason
+from vpx_identity_builder.core.results import PersonSet, RunResult, StopReason
 from vpx_identity_builder.errors import BusyError, InputError, SettingProblem, SettingsError
 from vpx_identity_builder.export.folder import check_writable
 from vpx_identity_builder.highlights import NO_FRAME_INSIDE

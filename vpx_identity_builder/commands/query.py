@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from vpx_identity_builder.core.types import SetName
+from vpx_identity_builder.core.results import SetName
 from vpx_identity_builder.references import AUTO, References, select_refs
 from vpx_identity_builder.schema import ReferencesMeta
 from vpx_identity_builder.schema_parts import ReferenceCounts, ReferenceImage, ReferenceShares

@@ -15,7 +15,8 @@ from .occlusion import Gallery, judged
 from .pair import PairSlots
 from .persons import Evidence, Person, Ranking, join_next, joined, new_person, rank
 from .pool import Pool
-from .types import Conditions, Coverage, FaceSample, IntBox, Vector
+from .results import Conditions, Coverage
+from .types import FaceSample, IntBox, Vector
 
 STRICT_BONUS = 10.0
 """Added to the score of anchor candidates that pass the strict gate already, so that no other one evicts them."""

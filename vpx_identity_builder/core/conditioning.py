@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .types import SetName
+from .results import SetName
 
 DRIFT_FROM = 0.2
 """Share of a person's faces off their prototype or covered from which identity drifts often: every fifth face."""

@@ -7,7 +7,8 @@ from dataclasses import replace
 from .buckets import classify
 from .cast import Rider
 from .config import Config
-from .types import Conditions, FaceSample
+from .results import Conditions
+from .types import FaceSample
 
 DRIFTING = frozenset({"unstable", "identity_unsettled"})
 """Fates of a face whose Face-ID embedding is off its person's prototype."""

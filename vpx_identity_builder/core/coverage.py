@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from .buckets import EXPRESSION_BINS, PITCH_BINS, YAW_BINS
 from .config import StopConfig
-from .types import AxisCoverage, Buckets, Coverage
+from .results import AxisCoverage, Coverage
+from .types import Buckets
 
 
 def coverage_of(saved: Iterable[Buckets]) -> Coverage:

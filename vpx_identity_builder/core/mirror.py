@@ -13,7 +13,8 @@ from .buckets import bucket_key, fills_bucket, pitch_bin
 from .cast import Cast, Rider
 from .pair import PairSlots
 from .pool import Pool, Scored, TimeSlots, best_of
-from .types import Candidate, PairCandidate
+from .results import PairCandidate
+from .types import Candidate
 
 SWAPPED = {"pitch_up": "pitch_down", "pitch_down": "pitch_up"}
 

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from .config import NoveltyScale
 from .novelty import NOTHING_SAVED
-from .types import Achieved, FaceSample, Vector
+from .results import Achieved
+from .types import FaceSample, Vector
 
 Array = NDArray[np.float64]
 

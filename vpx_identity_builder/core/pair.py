@@ -11,7 +11,8 @@ from .buckets import UNKNOWN, is_mouth_open, is_smiling
 from .eyes import half_closed
 from .geometry import centre
 from .pool import BETTER_BY, Scored, TimeSlots
-from .types import Box, FaceSample, PairCandidate
+from .results import PairCandidate
+from .types import Box, FaceSample
 
 PAIR_SLOTS = 24
 CELL_SLOTS = 2

@@ -13,7 +13,8 @@ from .novelty import NOTHING_SAVED, dual_novelty
 from .offer import Scales, judged_again
 from .pair import PairEntry, cell_of, lids_down, pair_score, together
 from .pool import preference
-from .types import FaceSample, PairCandidate, PairImage, Vector
+from .results import PairCandidate, PairImage
+from .types import FaceSample, Vector
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,8 +16,9 @@ from .gates import strict_gate
 from .meeting import is_confirmed
 from .offer import Scales, crop_box, other_boxes
 from .pair import lids_down, pair_score, together
+from .results import PairCandidate
 from .tracks import Assignment
-from .types import Candidate, FaceSample, PairCandidate
+from .types import Candidate, FaceSample
 
 
 @dataclass(frozen=True, slots=True, eq=False)

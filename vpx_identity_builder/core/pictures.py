@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from .types import Candidate, ChosenImage, PairCandidate, RunResult
+from .results import ChosenImage, PairCandidate, RunResult
+from .types import Candidate
 
 
 def with_candidates(

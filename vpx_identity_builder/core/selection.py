@@ -22,7 +22,7 @@ from .extremes import NOTHING_SEEN, Extremes
 from .notes import set_notes
 from .objective import achieved
 from .pool import QUALITY_FOR_LOOK, preference
-from .types import Achieved, ChosenImage, SetName
+from .results import Achieved, ChosenImage, SetName
 
 NEAR_TIE = 0.01
 """Qualities that differ by no more are as good as equal: the pool does not tell them apart either."""

@@ -12,8 +12,9 @@ from .eligible import Judged
 from .offer import Scales, judged_again
 from .pair_choice import pair_images, pair_notes
 from .persons import Person, prototype_of
+from .results import PairImage, PersonSet, StopReason, UnpublishedPerson
 from .selection import choose
-from .types import PairImage, PersonSet, StopReason, UnpublishedPerson, Vector
+from .types import Vector
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vpx_identity_builder.core.types import ChosenImage, PersonSet, RunResult, SetName
+from vpx_identity_builder.core.results import ChosenImage, PersonSet, RunResult, SetName
 from vpx_identity_builder.documents import RunContext, image_meta, pair_meta, person_folder, person_meta, result_meta
 from vpx_identity_builder.errors import DocumentError
 from vpx_identity_builder.schema import ImageMeta, PairMeta, PersonMeta, ResultMeta

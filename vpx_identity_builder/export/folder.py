@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from vpx_identity_builder.core.types import RunResult
+from vpx_identity_builder.core.results import RunResult
 from vpx_identity_builder.documents import RunContext
 from vpx_identity_builder.errors import ExportError, FolderNameError
 from vpx_identity_builder.export.atomic import published_marker, replace_tree

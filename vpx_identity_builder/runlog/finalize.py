@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from vpx_identity_builder.core.pictures import with_candidates
-from vpx_identity_builder.core.types import Candidate, IntBox, RunResult
+from vpx_identity_builder.core.results import RunResult
+from vpx_identity_builder.core.types import Candidate, IntBox
 from vpx_identity_builder.runlog.codec import MalformedError, dumps, plain, restored
 from vpx_identity_builder.runlog.pruning import Pruned, prune
 from vpx_identity_builder.runlog.reader import RunLog

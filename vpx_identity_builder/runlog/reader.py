@@ -12,7 +12,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from vpx_identity_builder.core.types import Box, FaceSample, IntBox, StopReason
+from vpx_identity_builder.core.results import StopReason
+from vpx_identity_builder.core.types import Box, FaceSample, IntBox
 from vpx_identity_builder.errors import RunLogError
 from vpx_identity_builder.runlog.codec import Array, MalformedError, array_from, dumps, loads, plain, restored
 from vpx_identity_builder.runlog.rows import LoggedFrame, read_face, read_frame

@@ -9,7 +9,8 @@ import pytest
 
 from vpx_identity_builder.builder import IdentitySetBuilder
 from vpx_identity_builder.core.config import Config, PersonConfig, SelectionConfig, StopConfig
-from vpx_identity_builder.core.types import FaceSample, StopReason
+from vpx_identity_builder.core.results import StopReason
+from vpx_identity_builder.core.types import FaceSample
 
 from .strategies import FRAME
 from .world import ARCFACE, DLIB, READ_ALL, VISION, Look, Seen, Shot, World, drive, fingerprint, tag

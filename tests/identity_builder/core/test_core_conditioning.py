@@ -16,7 +16,7 @@ from vpx_identity_builder.core.conditioning import (
     largest_remainder,
     parse_ratio,
 )
-from vpx_identity_builder.core.types import Conditions, SetName
+from vpx_identity_builder.core.results import Conditions, SetName
 
 from .world import DLIB, Look, Shot, World, drive
 

@@ -6,7 +6,8 @@ from vpx_identity_builder.core.buckets import EXPRESSION_BINS, PITCH_BINS, YAW_B
 from vpx_identity_builder.core.challenge import CUES, condition_scores
 from vpx_identity_builder.core.config import SelectionConfig, StopConfig
 from vpx_identity_builder.core.coverage import coverage_of, is_satisfied
-from vpx_identity_builder.core.types import Buckets, Coverage
+from vpx_identity_builder.core.results import Coverage
+from vpx_identity_builder.core.types import Buckets
 
 from .strategies import sample
 

@@ -23,7 +23,7 @@ from vpx_identity_builder.core.objective import (
     upper_bound,
     worth,
 )
-from vpx_identity_builder.core.types import Achieved
+from vpx_identity_builder.core.results import Achieved
 
 from .strategies import sample, unit_rows
 

@@ -21,7 +21,8 @@ from vpx_identity_builder.core.pair import (
     placing,
     together,
 )
-from vpx_identity_builder.core.types import Box, Buckets, Candidate, ExpressionSignals, PairCandidate
+from vpx_identity_builder.core.results import PairCandidate
+from vpx_identity_builder.core.types import Box, Buckets, Candidate, ExpressionSignals
 
 from .strategies import SECOND, boxes, sample
 from .world import DLIB, READ_ALL, SCALES, Look, Run, Scale, Shot, World, drive

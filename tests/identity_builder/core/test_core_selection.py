@@ -16,8 +16,9 @@ from vpx_identity_builder.core.choice import Choice
 from vpx_identity_builder.core.config import Config
 from vpx_identity_builder.core.eligible import Judged, judge, places
 from vpx_identity_builder.core.novelty import distance_to_nearest
+from vpx_identity_builder.core.results import ChosenImage
 from vpx_identity_builder.core.selection import NEAR_TIE, QUALITY_FOR_LOOK, Sets, choose, choose_anchors
-from vpx_identity_builder.core.types import Buckets, ChosenImage
+from vpx_identity_builder.core.types import Buckets
 
 from .strategies import candidate, sample, unit_rows
 from .world import ARCFACE, VISION, Look, World

@@ -18,7 +18,8 @@ import numpy as np
 from vpx_identity_builder.builder import Encoder, IdentitySetBuilder
 from vpx_identity_builder.core import geometry
 from vpx_identity_builder.core.config import Config, NoveltyScale, StopConfig
-from vpx_identity_builder.core.types import Box, ChosenImage, FaceSample, IntBox, PersonSet, RunResult, StopReason
+from vpx_identity_builder.core.results import ChosenImage, PersonSet, RunResult, StopReason
+from vpx_identity_builder.core.types import Box, FaceSample, IntBox
 
 from .strategies import SECOND, sample, unit
 

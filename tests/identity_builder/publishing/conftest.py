@@ -9,26 +9,20 @@ import cv2
 import numpy as np
 import pytest
 
-from vpx_identity_builder.core.types import (
+from vpx_identity_builder.core.results import (
     AxisCoverage,
-    Buckets,
-    Candidate,
-    Check,
     ChosenImage,
     Coverage,
-    FaceMeasures,
-    FaceSample,
-    GateResult,
     ModelNames,
     PairCandidate,
     PairImage,
     PersonSet,
-    Pose,
     RunResult,
     SetName,
     StopReason,
     UnpublishedPerson,
 )
+from vpx_identity_builder.core.types import Buckets, Candidate, Check, FaceMeasures, FaceSample, GateResult, Pose
 from vpx_identity_builder.documents import RunContext
 
 CONTENT = "0123456789abcdef" * 4

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from vpx_identity_builder.core.challenge import CUES
-from vpx_identity_builder.core.types import ExpressionSignals, ModelNames, PersonSet, RunResult, StopReason
+from vpx_identity_builder.core.results import ModelNames, PersonSet, RunResult, StopReason
+from vpx_identity_builder.core.types import ExpressionSignals
 from vpx_identity_builder.cues import AVOID, cues_for
 from vpx_identity_builder.documents import RunContext, image_meta, pair_meta, person_meta, result_meta
 from vpx_identity_builder.errors import DocumentError

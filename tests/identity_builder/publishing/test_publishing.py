@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from vpx_identity_builder.core.types import RunResult
+from vpx_identity_builder.core.results import RunResult
 from vpx_identity_builder.documents import RunContext
 from vpx_identity_builder.errors import DocumentError, ExportError, FolderNameError
 from vpx_identity_builder.export.atomic import replace_tree

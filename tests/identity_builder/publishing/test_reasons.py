@@ -10,7 +10,8 @@ from pathlib import Path
 import vpx_identity_builder
 from vpx_identity_builder.core.config import GateConfig
 from vpx_identity_builder.core.gates import challenge_gate, loose_gate, strict_gate
-from vpx_identity_builder.core.types import FaceMeasures, FaceSample, RunResult
+from vpx_identity_builder.core.results import RunResult
+from vpx_identity_builder.core.types import FaceMeasures, FaceSample
 from vpx_identity_builder.documents import RunContext
 from vpx_identity_builder.export.bundle import bundle
 from vpx_identity_builder.export.report import render

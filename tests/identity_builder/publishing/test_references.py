@@ -14,7 +14,7 @@ import vpx_identity_builder
 from vpx_identity_builder import InputError, QueryError, select_refs
 from vpx_identity_builder.cli import app
 from vpx_identity_builder.core.conditioning import Ratio
-from vpx_identity_builder.core.types import Conditions, RunResult, SetName
+from vpx_identity_builder.core.results import Conditions, RunResult, SetName
 from vpx_identity_builder.documents import RunContext
 from vpx_identity_builder.errors import DocumentError
 from vpx_identity_builder.export.folder import publish

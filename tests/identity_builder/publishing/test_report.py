@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from vpx_identity_builder.core.types import RunResult
+from vpx_identity_builder.core.results import RunResult
 from vpx_identity_builder.documents import RunContext
 from vpx_identity_builder.export.bundle import bundle
 from vpx_identity_builder.export.folder import publish

@@ -10,7 +10,7 @@ import pytest
 from tests.ecosystem.upstream import RIDER
 from vpx_identity_builder import program, rebuilding
 from vpx_identity_builder.core.policy import Policy
-from vpx_identity_builder.core.types import RunResult
+from vpx_identity_builder.core.results import RunResult
 from vpx_identity_builder.documents import RunContext
 from vpx_identity_builder.export.builtin import own_files
 from vpx_identity_builder.export.bundle import bundle

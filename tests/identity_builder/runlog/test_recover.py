@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from vpx_identity_builder.core.types import RunResult
+from vpx_identity_builder.core.results import RunResult
 from vpx_identity_builder.recorder import Recorder
 
 from .rides import BOTH, clip, feed, killed, published, ride, started

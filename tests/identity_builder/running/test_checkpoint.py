@@ -9,7 +9,7 @@ import pytest
 
 from tests.ecosystem.behaviours import contents, pipeline, published
 from tests.ecosystem.upstream import clip
-from vpx_identity_builder.core.types import StopReason
+from vpx_identity_builder.core.results import StopReason
 from vpx_identity_builder.module import IdentityBuilder
 from vpx_identity_builder.place import better_earlier
 from vpx_identity_builder.runlog.reader import RunLog
