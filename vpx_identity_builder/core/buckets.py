@@ -93,10 +93,12 @@ def expression_bin(signals: ExpressionSignals) -> str:
 def readable(sample: FaceSample) -> ExpressionSignals:
     """The signals that can be believed: nothing is read from eyes or a mouth that something lies over.
 
-    Where a face is partly covered and nobody says where, nothing is.
+    Where a face is partly covered and nobody says where, nothing is. Where the ratio is unknown, `covered` is given
+    only for a cover that is likely.
     """
-    signals, covered = sample.expression, sample.covered
-    if (sample.occlusion_ratio or 0.0) < PARTIAL_OCCLUSION_FROM:
+    signals, covered, ratio = sample.expression, sample.covered, sample.occlusion_ratio
+    clear = covered is None if ratio is None else ratio < PARTIAL_OCCLUSION_FROM
+    if clear:
         return signals
     if covered is None or covered.eyes >= COVERED_FROM:
         signals = replace(signals, eye_open=None)

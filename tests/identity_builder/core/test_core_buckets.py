@@ -99,6 +99,8 @@ def test_expression_precedence(
     [
         (0.05, CoveredParts(1.0, 1.0), 1.0, "smile"),
         (None, None, 1.0, "smile"),
+        (None, CoveredParts(0.0, 0.0), 1.0, "smile"),
+        (None, CoveredParts(0.0, 1.0), 1.0, "unknown"),
         (0.2, None, 1.0, "unknown"),
         (0.2, None, 0.1, "unknown"),
         (0.2, CoveredParts(0.0, 0.0), 1.0, "smile"),
