@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vpx_identity_builder.core.challenge import CUES
-from vpx_identity_builder.schema_parts import Cues
+from vpx_identity_builder.schema_images import Cues
 
 AVOID: dict[str, tuple[str, ...]] = {
     "yaw_left": ("profile view", "face turned away"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .core.words import counted
 from .documents_parts import int_box, milliseconds
 from .errors import ExportError
 from .export.bundle import Bundle
@@ -62,7 +63,7 @@ def difference(before: Mapping[Key, Shown], after: Bundle, log: RunLog, made: Re
         if new[key].path != before[key].path:
             lines.append(f"> {before[key].path} -> {new[key].path}  {_moment(key)}")
     same = sum(new[key].path == before[key].path for key in new.keys() & before.keys())
-    return [*lines, f"{same} images stay as they are"]
+    return [*lines, f"{counted(same, 'image')} {'stays as it is' if same == 1 else 'stay as they are'}"]
 
 
 def _codes(log: RunLog, codes: Mapping[tuple[int, int], str]) -> dict[Key, str]:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from pydantic import ValidationError
 
-from vpx_identity_builder import schema, schema_parts
+from vpx_identity_builder import schema, schema_images, schema_parts
 from vpx_identity_builder.core.gates import GATE_VERSION
 from vpx_identity_builder.core.pair import same_expression
 from vpx_identity_builder.core.results import ChosenImage, ModelNames, PairImage, PersonSet, RunResult
@@ -37,14 +37,9 @@ from vpx_identity_builder.documents_parts import (
     unpublished_of,
     version_of,
 )
+from vpx_identity_builder.remarks import recognised_as, run_notes
 
 __all__ = ["RunContext", "image_meta", "pair_meta", "person_folder", "person_meta", "result_meta"]
-
-
-MEMORIES = ("memory:", "momentbank:")
-"""How the source of a prototype begins where a memory bank stands for it."""
-FRAME_LIMIT = "frame_limit"
-"""Fault that is counted where a run was asked to look at so many frames only, and the video goes on."""
 
 
 def person_meta(person: PersonSet, models: ModelNames, context: RunContext) -> schema.PersonMeta:
@@ -54,7 +49,7 @@ def person_meta(person: PersonSet, models: ModelNames, context: RunContext) -> s
         return schema.PersonMeta(
             person_id=person.person_id,
             track_score=rounded(person.track_score),
-            prototype_type="memory_bank" if person.prototype_source.startswith(MEMORIES) else "medoid",
+            prototype_type="memory_bank" if recognised_as(person) else "medoid",
             anchor_count=len(person.anchors),
             coverage_buckets_filled=shares_of(coverage),
             challenge_count=len(person.challenge),
@@ -106,9 +101,9 @@ def image_meta(image: ChosenImage, person_id: int, models: ModelNames, context: 
             embed_model_version=models.vision_face or UNKNOWN_MODEL,
             gate_version=GATE_VERSION,
             version=version_of(models, context),
-            details=schema_parts.ImageDetails(
-                gates=schema_parts.Gates(strict=gate_of(image.strict), loose=gate_of(image.loose)),
-                pose=schema_parts.PoseDegrees(
+            details=schema_images.ImageDetails(
+                gates=schema_images.Gates(strict=gate_of(image.strict), loose=gate_of(image.loose)),
+                pose=schema_images.PoseDegrees(
                     yaw_deg=number(sample.pose.yaw_deg),
                     pitch_deg=number(sample.pose.pitch_deg),
                     roll_deg=number(sample.pose.roll_deg),
@@ -149,7 +144,7 @@ def pair_meta(image: PairImage, models: ModelNames, context: RunContext) -> sche
             embed_model_version=models.vision_face or UNKNOWN_MODEL,
             gate_version=GATE_VERSION,
             version=version_of(models, context),
-            details=schema_parts.PairDetails(
+            details=schema_images.PairDetails(
                 source_size_px=first.sample.frame_size_px,
                 source_file=source_file_of(first.sample.frame_idx, context),
                 in_highlight=first.sample.in_highlight,
@@ -167,6 +162,7 @@ def result_meta(result: RunResult, context: RunContext) -> schema.ResultMeta:
             video=schema_parts.Video(
                 video_id=context.video_id,
                 source_name=context.source_name,
+                kind="photos" if context.source_files else "video",
                 content_sha256=context.content_sha256,
                 fps=number(context.fps),
                 source_fps=number(context.source_fps),
@@ -183,35 +179,8 @@ def result_meta(result: RunResult, context: RunContext) -> schema.ResultMeta:
             faults=dict(sorted(result.faults.items())),
             models=models_of(result.models),
             settings=dict(sorted(context.settings.items())),
-            notes=_notes(result),
+            notes=run_notes(result, photos=bool(context.source_files)),
             version=version_of(result.models, context),
         )
     except ValidationError as error:
         raise document_error("result.json", error) from error
-
-
-def _notes(result: RunResult) -> list[str]:
-    """Sentences on what the run as a whole lacks, and why."""
-    notes = []
-    if FRAME_LIMIT in result.faults:
-        notes.append(f"Only {result.frames} frames were looked at, as asked: the video goes on.")
-    if result.frames == 0:
-        notes.append("No frame was read.")
-    elif result.frames_with_faces == 0:
-        notes.append(f"No face was found in {result.frames} frames.")
-    elif not result.persons:
-        reasons = sorted({person.reason for person in result.unpublished})
-        notes.append(
-            f"Faces were found in {result.frames_with_faces} frames, but nobody is published: "
-            f"{'; '.join(reasons) or 'no face passed the gates'}."
-        )
-    if result.frames_with_faces and result.models.face_id is None:
-        notes.append("No Face-ID embedding was seen: who is who could not be checked.")
-    elif "face_id_model_unknown" in result.faults:
-        name = result.models.face_id
-        notes.append(f"No thresholds are known for {name}: those for the length of its embeddings held.")
-    if result.frames_with_faces and result.models.vision_face is None:
-        notes.append("No vision embedding was seen: what is new could not be measured.")
-    elif result.frames_with_faces and not result.models.vision_calibrated:
-        notes.append(f"The novelty thresholds are not calibrated for {result.models.vision_face}.")
-    return [*notes, *result.notes]

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from vpx_identity_builder import schema_base, schema_images
 from vpx_identity_builder import schema_parts as schema
 from vpx_identity_builder.core.buckets import UNKNOWN
 from vpx_identity_builder.core.extra_bins import bins_shown
@@ -50,18 +51,18 @@ def person_folder(person_id: int) -> str:
     return f"person_{person_id}"
 
 
-def version_of(models: ModelNames, context: RunContext) -> schema.Version:
+def version_of(models: ModelNames, context: RunContext) -> schema_base.Version:
     """`_version` of a document."""
-    return schema.Version(
+    return schema_base.Version(
         app_version=context.app_version,
         embed_model=models.vision_face or UNKNOWN_MODEL,
         created_at=context.created_at,
     )
 
 
-def models_of(models: ModelNames) -> schema.Models:
+def models_of(models: ModelNames) -> schema_base.Models:
     """The models of a run."""
-    return schema.Models(
+    return schema_base.Models(
         face_id=models.face_id,
         vision_face=models.vision_face,
         vision_body=models.vision_body,
@@ -109,25 +110,25 @@ def unpublished_of(person: UnpublishedPerson) -> schema.Unpublished:
     )
 
 
-def gate_of(result: GateResult) -> schema.Gate:
+def gate_of(result: GateResult) -> schema_images.Gate:
     """A gate, component by component, with margins."""
     checks = []
     for check in result.checks:
         value = number(check.value)
         margin = None if value is None else rounded(abs(value - check.limit) * (1 if check.passed else -1))
         checks.append(
-            schema.GateCheck(
+            schema_images.GateCheck(
                 name=check.name, value=value, limit=rounded(check.limit), margin=margin, passed=check.passed
             )
         )
-    return schema.Gate(passed=result.passed, checks=checks)
+    return schema_images.Gate(passed=result.passed, checks=checks)
 
 
-def measures_of(candidate: Candidate) -> schema.Measures:
+def measures_of(candidate: Candidate) -> schema_images.Measures:
     """What was measured on the face of a candidate."""
     sample = candidate.sample
     measures, expression = sample.measures, sample.expression
-    return schema.Measures(
+    return schema_images.Measures(
         confidence=number(sample.confidence),
         face_px=number(measures.face_px),
         area_share=number(measures.area_share),
@@ -163,11 +164,11 @@ def extra_bins_of(person: PersonSet) -> dict[str, list[str]]:
     return found
 
 
-def member_of(image: PairImage, index: int) -> schema.PairMember:
+def member_of(image: PairImage, index: int) -> schema_images.PairMember:
     """One of the two people in a pair image: `index` 0 is the image-left one."""
     candidate = (image.candidate.first, image.candidate.second)[index]
     buckets = candidate.buckets
-    return schema.PairMember(
+    return schema_images.PairMember(
         person_id=image.person_ids[index],
         yaw_bin=buckets.yaw,
         pitch_bin=buckets.pitch,
@@ -177,15 +178,15 @@ def member_of(image: PairImage, index: int) -> schema.PairMember:
         quality_score=rounded(image.qualities[index]),
         stable_score=cosine(image.stability[index]),
         face_bbox=int_box(candidate.sample.bbox),
-        gates=schema.Gates(strict=gate_of(image.strict[index]), loose=gate_of(image.loose[index])),
+        gates=schema_images.Gates(strict=gate_of(image.strict[index]), loose=gate_of(image.loose[index])),
     )
 
 
-def relative_position(left: Box, right: Box, ids: tuple[int, int]) -> schema.RelativePosition:
+def relative_position(left: Box, right: Box, ids: tuple[int, int]) -> schema_images.RelativePosition:
     """Where the right face is, seen from the left one (§12). Boxes in pixels, `ids` left and right person."""
     found = placing(left, right)
     (left_x, left_y), (right_x, right_y) = centre(left), centre(right)
-    return schema.RelativePosition(
+    return schema_images.RelativePosition(
         left=ids[0],
         right=ids[1],
         dx=rounded(found.dx),
@@ -196,16 +197,18 @@ def relative_position(left: Box, right: Box, ids: tuple[int, int]) -> schema.Rel
     )
 
 
-def simultaneous_of(first: FaceSample, second: FaceSample) -> schema.Simultaneous:
+def simultaneous_of(first: FaceSample, second: FaceSample) -> schema_images.Simultaneous:
     """What two faces of one frame do together (§12)."""
     shared = together(first, second)
-    return schema.Simultaneous(both_smile=shared.both_smile, both_mouth_open=shared.both_mouth_open)
+    return schema_images.Simultaneous(both_smile=shared.both_smile, both_mouth_open=shared.both_mouth_open)
 
 
-def scale_of(left: Box, right: Box) -> schema.Scale:
+def scale_of(left: Box, right: Box) -> schema_images.Scale:
     """Sizes of the two faces (§12). Boxes in pixels."""
     left_px, right_px = (math.sqrt(max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)) for box in (left, right))
-    return schema.Scale(face_px=(round(left_px, 1), round(right_px, 1)), ratio=rounded(right_px / max(left_px, 1.0)))
+    return schema_images.Scale(
+        face_px=(round(left_px, 1), round(right_px, 1)), ratio=rounded(right_px / max(left_px, 1.0))
+    )
 
 
 def milliseconds(t_ns: int) -> float:

@@ -11,6 +11,7 @@ from vpx.sdk import BarMark, BBoxMark, DrawStyle
 from .core.buckets import EXPRESSION_BINS, PITCH_BINS, YAW_BINS
 from .core.fates import FaceFate, Progress
 from .core.results import RunResult
+from .core.words import counted
 
 if TYPE_CHECKING:
     from vpx.sdk.marks import Mark
@@ -59,14 +60,14 @@ class IdentityOutput:
 def summary(result: RunResult) -> list[str]:
     """What a video's sets hold, in lines for people."""
     lines = [
-        f"person {person.person_id}: {len(person.anchors)} anchors, {len(person.coverage_images)} coverage, "
+        f"person {person.person_id}: {counted(len(person.anchors), 'anchor')}, {len(person.coverage_images)} coverage, "
         f"{len(person.challenge)} challenge; yaw {person.coverage.yaw}, pitch {person.coverage.pitch}, "
         f"expression {person.coverage.expression}"
         for person in result.persons
     ]
     if result.pair:
-        lines.append(f"{len(result.pair)} pair images")
-    ended = f"{result.frames} frames, {str(result.stop_reason).replace('_', ' ')}"
+        lines.append(counted(len(result.pair), "pair image"))
+    ended = f"{counted(result.frames, 'frame')}, {str(result.stop_reason).replace('_', ' ')}"
     return [*(lines or ["no person found; result.json says why"]), ended]
 
 

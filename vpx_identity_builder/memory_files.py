@@ -19,6 +19,7 @@ from .errors import MemoryBankError
 from .export.files import FOLDER_MODE, LocalFiles
 from .memory import MemoryBank
 from .place import app_version
+from .schema_base import Version
 from .schema_memory import (
     MemoryBankDocument,
     MemoryDetails,
@@ -28,7 +29,6 @@ from .schema_memory import (
     MemoryShare,
     MetaHistogram,
 )
-from .schema_parts import Version
 
 if sys.platform != "win32":
     import fcntl

@@ -13,13 +13,13 @@ from vpx.sdk import Capability, Module, ModuleCapabilities, Observation, PortSch
 from . import frame_output, pixels
 from .core.results import RunResult, StopReason
 from .core.types import FaceSample, IntBox
-from .documents import FRAME_LIMIT
 from .errors import BusyError, IdentityBuilderError
 from .hooks_faults import HookFault
 from .observations import OPTIONAL, to_samples
 from .observations_read import BAD_INPUT
 from .place import SourceInfo
 from .recovery import tidy
+from .remarks import FRAME_LIMIT, TRUNCATED, UNREADABLE_PART, recognitions, run_notes
 from .run import Run
 from .settings import Settings, resolve
 from .windows import HighlightWindow, read_windows
@@ -42,7 +42,7 @@ _END_REASONS = {
     "failed": StopReason.FAILED,
 }
 
-_END_FAULTS = {"truncated": "source_truncated", "max_frames": FRAME_LIMIT}
+_END_FAULTS = {"truncated": TRUNCATED, "max_frames": FRAME_LIMIT}
 """What is counted of an end that the stop reason alone does not tell."""
 
 REQUIRED = ("face.detect", "face.expression", "vision.embed")
@@ -67,7 +67,7 @@ class IdentityBuilder(Module):
 
     Raises `SettingsError` naming every wrong setting. The result is published by `finish()`, which `reset`, `release`
     and `cleanup` reach by themselves, and stays readable in `result` and `output_path` until the next video begins;
-    `hook_faults` then says which plugins' hooks failed.
+    `hook_faults` then says which plugins' hooks failed, `remarks` in sentences what people should know of the run.
     """
 
     name = "identity_builder"
@@ -80,6 +80,7 @@ class IdentityBuilder(Module):
         self.result: RunResult | None = None
         self.output_path: Path | None = None
         self.kept_earlier = ""
+        self.remarks: tuple[str, ...] = ()
         self.hook_faults: tuple[HookFault, ...] = ()
         self._plugins = tuple((plugins or {}).items())
         self._run: Run | None = None
@@ -128,7 +129,7 @@ class IdentityBuilder(Module):
             return []
         if self.kept_earlier:
             return [self.kept_earlier]
-        return frame_output.summary(self.result)
+        return [*frame_output.summary(self.result), *self.remarks]
 
     def begin_run(self, info: Mapping[str, Any]) -> None:
         """Hear from the runner which video comes next; optional."""
@@ -146,7 +147,7 @@ class IdentityBuilder(Module):
     def source_errors(self, count: int) -> None:
         """Hear from the runner how many parts of the source could not be read; optional."""
         if self._run is not None:
-            self._run.fault("source_unreadable_part", count)
+            self._run.fault(UNREADABLE_PART, count)
 
     def end_run(self, reason: str) -> None:
         """Hear from the runner why the run ended; optional."""
@@ -190,7 +191,7 @@ class IdentityBuilder(Module):
             self._run = Run(self.settings, self._source, self._plugins, self._windows or (), tidy)
             self.result, self.output_path, self._unpublished = None, None, None
             self.hook_faults = ()
-            self.kept_earlier = ""
+            self.kept_earlier, self.remarks = "", ()
         return self._run
 
     @processing_step(name="translate", description="Other modules' observations into face samples")
@@ -237,6 +238,7 @@ class IdentityBuilder(Module):
         self.output_path = run.publish(self.result)
         self.hook_faults = tuple(run.hooks.faults)
         self.kept_earlier = run.place.kept_earlier
+        self.remarks = (*run_notes(self.result, photos=bool(run.source.files)), *recognitions(self.result))
         self._unpublished, self._source, self._stop_signalled = None, SourceInfo(), False
         return self.result
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from .claim import claimed_content
 from .core.results import RunResult, StopReason
+from .core.words import counted
 from .documents import RunContext
 from .errors import InputError
 from .export.builtin import own_files
@@ -45,7 +46,7 @@ def kept_words(earlier: PublishedRun) -> str:
     """That the set of an earlier run is kept, in words."""
     if earlier.stop_reason in FINISHED:
         return "the finished set of an earlier run is kept"
-    return f"the earlier set, which saw {earlier.frames} {'frame' if earlier.frames == 1 else 'frames'}, is kept"
+    return f"the earlier set, which saw {counted(earlier.frames, 'frame')}, is kept"
 
 
 def app_version() -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .core.gates import GATE_WORDS
+
 REASONS = {
     "saved": "kept: the first of its bucket",
     "added": "kept: it looks new beside everything kept of this person",
@@ -20,24 +22,11 @@ REASONS = {
     "other_face_in_crop": "not kept: somebody else's face would be in the picture",
     "no_picture": "not kept: the frame held no picture to cut it from",
 }
-GATES = {
-    "confidence": "the detector is not sure that it is a face",
-    "face_px": "the face is too small",
-    "area": "the face is too small in the frame",
-    "underexposed": "the face is too dark",
-    "overexposed": "the face is too bright",
-    "clipped": "too much of the face is pure black or white",
-    "blur": "the face is too blurred",
-    "edge": "the frame cuts the face",
-    "occlusion": "too much of the face is covered",
-    "roll": "the head is tilted too far sideways",
-    "alignment": "the eyes, nose and mouth do not fit a face",
-}
 
 
 def in_words(code: str) -> str:
     """A reason code as a sentence; one that is not known (another version's) is given as it stands."""
     kind, _, component = code.partition(":")
     if kind == "gate":
-        return f"not kept: {GATES.get(component, component.replace('_', ' '))}"
+        return f"not kept: {GATE_WORDS.get(component, component.replace('_', ' '))}"
     return REASONS.get(code, code.replace("_", " "))

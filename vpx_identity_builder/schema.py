@@ -12,27 +12,24 @@ from pydantic import Field, ValidationError
 from vpx_identity_builder.core.results import StopReason
 from vpx_identity_builder.erasure.note import ErasureNote
 from vpx_identity_builder.errors import DocumentError
-from vpx_identity_builder.schema_memory import MemoryBankDocument
-from vpx_identity_builder.schema_parts import (
-    Cosine,
-    CoverageShares,
-    Document,
+from vpx_identity_builder.schema_base import Cosine, Document, IntBox, Models, Unit, Version
+from vpx_identity_builder.schema_images import (
     ImageDetails,
-    IntBox,
-    Models,
     PairDetails,
     PairMember,
+    RelativePosition,
+    Scale,
+    Simultaneous,
+)
+from vpx_identity_builder.schema_memory import MemoryBankDocument
+from vpx_identity_builder.schema_parts import (
+    CoverageShares,
     PersonDetails,
     PersonSummary,
     ReferenceCounts,
     ReferenceImage,
     ReferenceShares,
-    RelativePosition,
-    Scale,
-    Simultaneous,
-    Unit,
     Unpublished,
-    Version,
     Video,
 )
 
@@ -40,7 +37,7 @@ D = TypeVar("D", bound=Document)
 
 
 class PersonMeta(Document):
-    """`person_N/meta.json` (§2)."""
+    """`person_N/meta.json`."""
 
     person_id: int
     track_score: Unit
@@ -55,7 +52,7 @@ class PersonMeta(Document):
 
 
 class ImageMeta(Document):
-    """`NAME_meta.json` beside each image (§11). Boxes are `[x1, y1, x2, y2]` source pixels."""
+    """`NAME_meta.json` beside each image. Boxes are `[x1, y1, x2, y2]` source pixels."""
 
     type: Literal["anchor", "coverage", "challenge"]
     person_id: int
@@ -78,7 +75,7 @@ class ImageMeta(Document):
 
 
 class PairMeta(Document):
-    """`pair/NAME_meta.json` (§12).
+    """`pair/NAME_meta.json`.
 
     `same_expression`: both show one known expression at the same moment. `overlap`: IoU of the two face boxes.
     `novelty_score`: distance to the nearest earlier pair image, of the person who changed more.
@@ -121,9 +118,9 @@ class ResultMeta(Document):
 
 
 class ReferencesMeta(Document):
-    """What `identity-builder query --json` prints: references for a generator (§10), anchors first.
+    """What `identity-builder query --json` prints: references for a generator, anchors first.
 
-    `avoid`: what the person's challenge images show and a generator should not learn, for a negative prompt (§8).
+    `avoid`: what the person's challenge images show and a generator should not learn, for a negative prompt.
     """
 
     schema_version: Literal[1] = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from vpx_identity_builder.schema_parts import Document, Unit, Version
+from vpx_identity_builder.schema_base import Document, Unit, Version
 
 
 class MetaHistogram(Document):

@@ -1,59 +1,17 @@
-"""The parts that the documents of the wire format (`schema.py`) are made of."""
+"""The parts of documents that describe a person, a run and references (`schema.py`)."""
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from vpx_identity_builder.core.gates import GATE_VERSION
 from vpx_identity_builder.core.results import StopReason
-
-APP = "vpx-identity-builder"
-
-IntBox = tuple[int, int, int, int]
-Size = tuple[int, int]
-BinShare = Annotated[str, Field(pattern=r"^\d+/\d+$")]
-Unit = Annotated[float, Field(ge=0, le=1)]
-Cosine = Annotated[float, Field(ge=-1, le=1)]
-
-
-class Document(BaseModel):
-    """Base of all parts of the wire format: closed, frozen, without NaN or infinity."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_by_name=True)
-
-    def to_json(self) -> str:
-        """Indented JSON text, keys in order, ending with a line break; the same values give the same bytes."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values by key."""
-        return self.model_dump(mode="json", by_alias=True)
-
-
-class Version(Document):
-    """`_version` of every document. `created_at` is UTC in ISO 8601, the only value that differs between equal runs."""
-
-    app: str = APP
-    app_version: str
-    embed_model: str
-    gate_version: str = GATE_VERSION
-    created_at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)$")]
-
-
-class Models(Document):
-    """Models whose embeddings the run used; null = none seen. Sets of different models must not be compared."""
-
-    face_id: str | None
-    vision_face: str | None
-    vision_body: str | None
-    vision_calibrated: bool
+from vpx_identity_builder.schema_base import BinShare, Document, Models, Unit
 
 
 class CoverageShares(Document):
-    """Bins filled of all bins per axis, as text like `6/7` (§2)."""
+    """Bins filled of all bins per axis, as text like `6/7`."""
 
     yaw: BinShare
     pitch: BinShare
@@ -97,7 +55,7 @@ class Objective(Document):
 
 
 class PersonDetails(Document):
-    """Additions to §2's person summary. `seen` and `objective` are null in documents of versions without them.
+    """Additions to the person summary. `seen` and `objective` are null in documents of versions without them.
 
     `extra_bins`: axes of plugins, with the bins that anchors and coverage show.
     """
@@ -110,152 +68,21 @@ class PersonDetails(Document):
     coverage_count: int
     filled_bins: FilledBins
     seen: SeenConditions | None = None
-    extra_bins: dict[str, list[str]] = {}
+    extra_bins: dict[str, list[str]] = Field(default={})
     objective: Objective | None = None
     models: Models
     notes: list[str]
 
 
-class GateCheck(Document):
-    """One component of a gate; `margin` is the distance to the limit, negative where it failed."""
-
-    name: str
-    value: float | None
-    limit: float
-    margin: float | None
-    passed: bool
-
-
-class Gate(Document):
-    """A gate and its components."""
-
-    passed: bool
-    checks: list[GateCheck]
-
-
-class Gates(Document):
-    """Both gates of one image: anchors pass the strict one, coverage the loose one; challenge images may fail both."""
-
-    strict: Gate
-    loose: Gate
-
-
-class PoseDegrees(Document):
-    """Head pose: yaw > 0 towards the image's right, pitch > 0 up, roll > 0 clockwise; null = unknown."""
-
-    yaw_deg: float | None
-    pitch_deg: float | None
-    roll_deg: float | None
-
-
-class Measures(Document):
-    """What was measured on the face: pixels, shares, grey levels; null = not measurable."""
-
-    confidence: float | None
-    face_px: float | None
-    area_share: float | None
-    sharpness: float | None
-    brightness: float | None
-    crop_brightness: float | None = None
-    clipped_share: float | None
-    alignment_error: float | None
-    occlusion_ratio: float | None
-    mouth_open: float | None
-    eye_open: float | None
-    smile: float | None
-    happy: float | None = None
-    gaze_deg: float | None = None
-    eye_usual: float | None = None
-
-
-class Cues(Document):
-    """Constraint cues for a generator (§8): what this image shows about the person, and what not to learn from it."""
-
-    condition: str
-    shows: str
-    avoid: list[str]
-
-
-class ImageDetails(Document):
-    """Additions to §11's image metadata.
-
-    `expression_source`: `signals` (openings and smile), `em_happy` (a probability that stands in for a smile), or null.
-    `source_file`: name of the photo, null for a video. `in_highlight`: the moment lies in a highlight window, or was
-    marked by a trigger or a plugin.
-    `extra_bins`: the image's bin on each axis that a plugin adds.
-    """
-
-    gates: Gates
-    pose: PoseDegrees
-    measures: Measures
-    expression_source: Literal["signals", "em_happy"] | None = None
-    source_size_px: Size
-    source_file: str | None = None
-    in_highlight: bool = False
-    condition: str | None
-    cues: Cues | None
-    extra_bins: dict[str, str] = {}
-    face_id_model: str | None
-
-
-class PairMember(Document):
-    """One of the two people in a pair image. Both passed the strict gate."""
-
-    person_id: int
-    yaw_bin: str
-    pitch_bin: str
-    expression_bin: str
-    occlusion_bin: str
-    lighting_bin: str
-    quality_score: Unit
-    stable_score: Cosine | None
-    face_bbox: IntBox
-    gates: Gates
-
-
-class RelativePosition(Document):
-    """From the image-left person to the right one: offsets of the face centres in mean face widths (dy > 0 = lower).
-
-    `bin` is the kind of placing by which pair images are kept apart, for example `near_level`.
-    """
-
-    left: int
-    right: int
-    dx: float
-    dy: float
-    distance: float
-    distance_px: float
-    bin: str
-
-
-class Simultaneous(Document):
-    """What both do at the same moment, told by the signals themselves; null = not known of both."""
-
-    both_smile: bool | None
-    both_mouth_open: bool | None
-
-
-class Scale(Document):
-    """Sizes of the two faces, `sqrt(area)` in pixels in the order left, right, and right divided by left."""
-
-    face_px: tuple[float, float]
-    ratio: float
-
-
-class PairDetails(Document):
-    """Additions to the pair metadata."""
-
-    source_size_px: Size
-    source_file: str | None = None
-    in_highlight: bool = False
-    models: Models
-
-
 class Video(Document):
-    """What was read. `source_name` is a file name without folders; `fps` the rate asked for, null = every frame."""
+    """What was read. `source_name` is a file name without folders; `fps` the rate asked for, null = every frame.
+
+    `kind`: `photos` for an image or a folder of them; `frames` are then photos, and times mean nothing.
+    """
 
     video_id: str
     source_name: str | None
+    kind: Literal["video", "photos"] = "video"
     content_sha256: str | None
     fps: float | None
     source_fps: float | None

@@ -150,11 +150,11 @@ class HighlightSettings:
 class ModelOverrides:
     """Thresholds that otherwise belong to a model's own row; None = the row's value."""
 
-    tau_id: float | None = setting(None, -1, 1, "cosine", "a frame is this person (§6)")
+    tau_id: float | None = setting(None, -1, 1, "cosine", "a frame is this person")
     tau_merge: float | None = setting(None, -1, 1, "cosine", "two tracklets are one person")
     tau_split: float | None = setting(None, -1, 1, "cosine", "below this a trusted frame contradicts its tracklet")
-    novelty_threshold: float | None = setting(None, 0.001, 2, "cosine distance", "from here on an image is new (§7)")
-    novelty_plateau: float | None = setting(None, 0, 2, "cosine distance", "below this nothing new comes (§9)")
+    novelty_threshold: float | None = setting(None, 0.001, 2, "cosine distance", "from here on an image is new")
+    novelty_plateau: float | None = setting(None, 0, 2, "cosine distance", "below this nothing new comes")
 
     def face_id(self, row: FaceIdModel) -> FaceIdModel:
         """`row` with the overridden thresholds; its origin says so."""

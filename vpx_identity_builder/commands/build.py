@@ -30,9 +30,9 @@ from vpx_identity_builder.commands.edge import (
 from vpx_identity_builder.core.results import PersonSet, RunResult, StopReason
 from vpx_identity_builder.errors import BusyError, InputError, SettingProblem, SettingsError
 from vpx_identity_builder.export.folder import check_writable
-from vpx_identity_builder.highlights import NO_FRAME_INSIDE
 from vpx_identity_builder.module import IdentityBuilder
 from vpx_identity_builder.names import printable
+from vpx_identity_builder.remarks import FRAME_LIMIT, TRUNCATED
 from vpx_identity_builder.settings import resolve
 from vpx_identity_builder.windows import read_windows, total_seconds
 
@@ -175,13 +175,11 @@ def _run(module: IdentityBuilder, source: Path, asked: Request) -> int:
     if ended.stop_reason == "interrupted":
         _say_interrupted(source, module)
         return INTERRUPTED
-    if module.kept_earlier:
-        note(f"{_shown(source)}: {module.kept_earlier}")
+    for remark in [module.kept_earlier] if module.kept_earlier else module.remarks:
+        note(f"{_shown(source)}: {remark}")
     if module.result is None:
         say(f"{_shown(source)}: no frame could be read")
         return UNREADABLE
-    if NO_FRAME_INSIDE in module.result.notes:
-        note(f"{source}: {NO_FRAME_INSIDE}")
     return INTERNAL if ended.cleanup_errors else 0
 
 
@@ -254,15 +252,21 @@ def _table(outcome: Outcome, result: RunResult) -> Table:
     table.add_column("seconds", justify="right", no_wrap=True)
     seconds = f"{outcome.seconds:.1f}"
     for person in result.persons:
-        table.add_row(*_cells(person), _ending(result, person.stop_reason), seconds)
+        table.add_row(*_cells(person), _ending(outcome, result, person.stop_reason), seconds)
     if not result.persons:
-        table.add_row(*("-",) * 7, _ending(result, result.stop_reason), seconds)
+        table.add_row(*("-",) * 7, _ending(outcome, result, result.stop_reason), seconds)
     return table
 
 
-def _ending(result: RunResult, reason: StopReason) -> str:
+def _ending(outcome: Outcome, result: RunResult, reason: StopReason) -> str:
     """Why the run ended; the documents call one that was to look at some frames only `interrupted` too."""
-    return "as asked" if result.faults.get("frame_limit") else str(reason).replace("_", " ")
+    if FRAME_LIMIT in result.faults:
+        return "as asked"
+    if TRUNCATED in result.faults:
+        return "file is cut off"
+    if reason is StopReason.END_OF_VIDEO and is_images(outcome.source):
+        return "all photos"
+    return str(reason).replace("_", " ")
 
 
 def _cells(person: PersonSet) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import typer
 
 from vpx_identity_builder.commands.edge import INTERNAL, PARTLY, exit_code, explain, say
+from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.erase import Outcome, Plan, carry_out, plan
 from vpx_identity_builder.erasure import banks
 from vpx_identity_builder.erasure.remembered import OTHER_BANK, UNSEARCHED
@@ -126,8 +127,8 @@ def _show_plan(made: Plan, *, verbose: bool) -> None:
         lines = [str(path) for path in files]
     else:
         counts = Counter(path.parent for path in files)
-        lines = [f"{folder}: {count} file{'s' * (count > 1)}" for folder, count in sorted(counts.items())]
-    lines += [f"{bank.path}: {bank.shares} shares" for bank in made.banks]
+        lines = [f"{folder}: {counted(count, 'file')}" for folder, count in sorted(counts.items())]
+    lines += [f"{bank.path}: {counted(bank.shares, 'share')}" for bank in made.banks]
     for line in lines:
         typer.echo(f"  {printable(line)}")
 
@@ -135,11 +136,15 @@ def _show_plan(made: Plan, *, verbose: bool) -> None:
 def _show(outcome: Outcome) -> None:
     made, done = outcome.plan, outcome.erasure
     typer.echo(f"erased {_name(made.target)}: {_counts(made)}")
-    sought = f"{done.files_searched} files searched for {done.embeddings_sought} embeddings and {done.images} images"
+    sought = (
+        f"{counted(done.files_searched, 'file')} searched for {counted(done.embeddings_sought, 'embedding')} "
+        f"and {counted(done.images, 'image')}"
+    )
     if not outcome.remaining:
         typer.echo(f"{sought}: " + ("nothing remains there" if made.bank_missing else "nothing remains"))
         return
-    say(f"{sought}: {len(outcome.remaining)} still hold something")
+    left = len(outcome.remaining)
+    say(f"{sought}: {left} still {'holds' if left == 1 else 'hold'} something")
     for found in outcome.remaining:
         say(f"{found.path}: {found.what}")
 
@@ -147,11 +152,11 @@ def _show(outcome: Outcome) -> None:
 def _counts(made: Plan) -> str:
     shares = sum(bank.shares for bank in made.banks)
     parts = [
-        f"{len(made.images)} images",
-        f"{len(made.documents)} documents",
-        f"{made.log_rows} log rows",
-        f"{shares} memory shares",
-        f"{len(made.copies)} copies",
+        counted(len(made.images), "image"),
+        counted(len(made.documents), "document"),
+        counted(made.log_rows, "log row"),
+        counted(shares, "memory share"),
+        counted(len(made.copies), "copy", "copies"),
     ]
     return ", ".join(parts)
 

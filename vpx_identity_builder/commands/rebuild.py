@@ -15,6 +15,7 @@ import typer
 from vpx_identity_builder.commands.assignments import parse
 from vpx_identity_builder.commands.edge import note
 from vpx_identity_builder.commands.modules import collected
+from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.difference import difference, published_images
 from vpx_identity_builder.errors import ExportError, InputError, RunLogError, SettingProblem, SettingsError
 from vpx_identity_builder.export.bundle import bundle
@@ -96,7 +97,9 @@ def _settle(log: RunLog, made: Rebuilt, asked: Request) -> None:
 
 def _say(made: Rebuilt) -> None:
     if made.lost:
-        note(f"{made.lost} pictures that are wanted now were not kept and the source is gone; the best kept stand in")
+        note(
+            f"{counted(made.lost, 'picture')} wanted now, but not kept, and the source is gone; the best kept stand in"
+        )
 
 
 def _opener(decode: Mapping[str, str]) -> Callable[[Path], FileSource | ImageSource | IsolatedSource]:

@@ -9,6 +9,7 @@ import typer
 
 from vpx_identity_builder.claim import NAME, clear_up
 from vpx_identity_builder.commands.edge import combined, exit_code, explain, say
+from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.errors import IdentityBuilderError, RunLogError
 from vpx_identity_builder.export.folder import SET_FOLDER
 from vpx_identity_builder.place import kept_words
@@ -53,6 +54,6 @@ def _words(done: Recovered) -> str:
     reason = str(done.result.stop_reason).replace("_", " ")
     people = len(done.result.persons)
     return (
-        f"published {done.folder / SET_FOLDER}: {done.frames} frames, {people} "
-        f"{'person' if people == 1 else 'persons'}, {images} images, {reason}"
+        f"published {done.folder / SET_FOLDER}: {counted(done.frames, 'frame')}, "
+        f"{counted(people, 'person')}, {counted(images, 'image')}, {reason}"
     )

@@ -33,8 +33,8 @@ class GateConfig:
     strict_sharpness_ratio: float = setting(
         0.7, 0, 2, "of the person's median", "strict gate; the loose gate asks half of it"
     )
-    strict_roll_deg: float = setting(25, 0, 180, "degrees", "strict gate: rolled faces align badly (§14)")
-    loose_roll_deg: float = setting(40, 0, 180, "degrees", "loose gate: rolled faces align badly (§14)")
+    strict_roll_deg: float = setting(25, 0, 180, "degrees", "strict gate: rolled faces align badly")
+    loose_roll_deg: float = setting(40, 0, 180, "degrees", "loose gate: rolled faces align badly")
     strict_alignment_error: float = setting(0.15, 0, 10, "eye distances", "strict gate: misfit of the five landmarks")
     loose_alignment_error: float = setting(0.25, 0, 10, "eye distances", "loose gate: misfit of the five landmarks")
 
@@ -46,7 +46,7 @@ class TrackConfig:
     track_gap_ms: float = setting(2000, 0, 10_000, "ms", "a tracklet is bridged by motion over gaps up to this")
     track_reach: float = setting(0.8, 0.1, 5, "face sizes", "how far a face may jump between frames")
     track_reach_growth: float = setting(0.8, 0, 10, "face sizes per second", "added reach while a face is missing")
-    smoothing_alpha: float = setting(0.4, 0.05, 1, "weight", "EMA weight of a new box (§14: 0.3-0.5)")
+    smoothing_alpha: float = setting(0.4, 0.05, 1, "weight", "EMA weight of a new box (0.3 to 0.5 is usual)")
     smoothing_gap_ms: float = setting(1000, 0, 10_000, "ms", "smoothing restarts after a gap longer than this")
     smoothing_iou: float = setting(0.3, 0, 1, "IoU", "smoothing restarts when the box jumps")
     split_after: int = setting(3, 1, 50, "trusted frames", "an identity jump that stays this long splits a tracklet")
@@ -81,27 +81,25 @@ class PersonConfig:
 class SelectionConfig:
     """The three sets (§8)."""
 
-    anchors_max: int = setting(5, 1, 50, "images", "at most this many anchors (§8)")
-    anchors_min: int = setting(
-        3, 1, 50, "images", "fewer are explained, never padded; a run stops only from here on (§8, §9)"
-    )
+    anchors_max: int = setting(5, 1, 50, "images", "at most this many anchors")
+    anchors_min: int = setting(3, 1, 50, "images", "fewer are explained, never padded; a run stops only from here on")
     anchor_yaw_deg: float = setting(15, 0, 45, "degrees", "anchors are frontal")
     anchor_pitch_deg: float = setting(20, 0, 45, "degrees", "anchors are frontal")
     anchor_roll_deg: float = setting(15, 0, 45, "degrees", "anchors are upright")
-    anchor_occlusion: float = setting(0.1, 0, 1, "share of face", "anchors are unoccluded (§5: none)")
+    anchor_occlusion: float = setting(0.1, 0, 1, "share of face", "anchors are unoccluded")
     anchor_gap_ms: float = setting(500, 0, 60_000, "ms", "closer anchors are one moment")
-    bucket_images: int = setting(2, 1, 10, "images", "at most this many coverage images per bucket (§8)")
-    challenge_max: int = setting(8, 1, 50, "images", "at most this many challenge images (§8)")
-    challenge_min: int = setting(5, 1, 50, "images", "fewer challenge images are explained, never padded (§8)")
+    bucket_images: int = setting(2, 1, 10, "images", "at most this many coverage images per bucket")
+    challenge_max: int = setting(8, 1, 50, "images", "at most this many challenge images")
+    challenge_min: int = setting(5, 1, 50, "images", "fewer challenge images are explained, never padded")
     challenge_yaw_deg: float = setting(30, 0, 90, "degrees", "extreme yaw starts here")
     challenge_gap_ms: float = setting(500, 0, 60_000, "ms", "closer challenge images are one moment")
-    dark_level: float = setting(60, 0, 255, "grey level", "a crop whose mean is below this is dark (§5)")
-    bright_level: float = setting(200, 0, 255, "grey level", "a crop whose mean is above this is overexposed (§5)")
+    dark_level: float = setting(60, 0, 255, "grey level", "a crop whose mean is below this is dark")
+    bright_level: float = setting(200, 0, 255, "grey level", "a crop whose mean is above this is overexposed")
     dark_of_median: float = setting(0.75, 0, 1, "of the person's median", "dark is a condition, not a skin tone")
     bright_of_median: float = setting(1.2, 1, 10, "of the person's median", "bright is a condition, not a skin tone")
-    pair_max: int = setting(8, 0, 50, "images", "pair images when two are published (§12); 0: none")
+    pair_max: int = setting(8, 0, 50, "images", "pair images when two are published; 0: none")
     pair_min: int = setting(3, 0, 50, "images", "fewer pair images than this are explained, never padded")
-    pair_overlap: float = setting(0.05, 0, 1, "IoU", "mutual occlusion above this spoils a pair image (§12)")
+    pair_overlap: float = setting(0.05, 0, 1, "IoU", "mutual occlusion above this spoils a pair image")
     crop_scale: float = setting(2.4, 1.2, 6, "face sizes", "side of the head-and-shoulders crop")
 
 
@@ -110,12 +108,10 @@ class StopConfig:
     """When to stop (§9)."""
 
     stop_when_covered: bool = setting(True, 0, 1, "switch", "off: read the whole video")
-    stop_yaw: int = setting(6, 1, 7, "of 7 bins", "yaw bins that must be filled before a run stops early (§9)")
-    stop_pitch: int = setting(4, 1, 5, "of 5 bins", "pitch bins that must be filled before a run stops early (§9)")
-    stop_expression: int = setting(
-        3, 1, 4, "of 4 bins", "expressions that must be filled before a run stops early (§9)"
-    )
-    novelty_window: int = setting(20, 1, 10_000, "frames", "the mean novelty that ends a run looks back this far (§9)")
+    stop_yaw: int = setting(6, 1, 7, "of 7 bins", "yaw bins that must be filled before a run stops early")
+    stop_pitch: int = setting(4, 1, 5, "of 5 bins", "pitch bins that must be filled before a run stops early")
+    stop_expression: int = setting(3, 1, 4, "of 4 bins", "expressions that must be filled before a run stops early")
+    novelty_window: int = setting(20, 1, 10_000, "frames", "the mean novelty that ends a run looks back this far")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,21 @@ from .types import Check, FaceSample, GateResult
 
 GATE_VERSION = "v1"
 
+GATE_WORDS = {
+    "confidence": "the detector is not sure that it is a face",
+    "face_px": "the face is too small",
+    "area": "the face is too small in the frame",
+    "underexposed": "the face is too dark",
+    "overexposed": "the face is too bright",
+    "clipped": "too much of the face is pure black or white",
+    "blur": "the face is too blurred",
+    "edge": "the frame cuts the face",
+    "occlusion": "too much of the face is covered",
+    "roll": "the head is tilted too far sideways",
+    "alignment": "the eyes, nose and mouth do not fit a face",
+}
+"""What is wrong with a face that fails a component."""
+
 
 def _at_least(name: str, value: float | None, limit: float) -> Check:
     return Check(name, value, limit, value is None or value >= limit)

@@ -1,13 +1,16 @@
-"""Sentences on what a person's sets lack, and why the video does not hold it."""
+"""Sentences on what a person's sets lack, and why: they speak of what was seen, as nobody knows what was not."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
-from .buckets import HEAVY_OCCLUSION_ABOVE, YAW_BINS
+from .buckets import HEAVY_OCCLUSION_ABOVE, PITCH_EDGES, YAW_BINS, YAW_EDGES
 from .config import Config
-from .eligible import Judged
+from .eligible import Judged, is_anchor
 from .extremes import Extremes
+from .gates import GATE_WORDS
+from .words import counted
 
 
 def set_notes(
@@ -15,25 +18,54 @@ def set_notes(
 ) -> tuple[str, ...]:
     """Notes for so many anchors and challenge images chosen of a person's candidates."""
     notes = []
-    selection = cfg.selection
-    if anchors < selection.anchors_min:
-        strict = [item for item in items if item.strict.passed]
-        yaws = [item.sample.pose.yaw_deg for item in strict]
-        frontal = [yaw for yaw in yaws if yaw is not None and abs(yaw) <= selection.anchor_yaw_deg]
-        notes.append(
-            f"{anchors} of at least {selection.anchors_min} anchors: of {len(items)} candidates {len(strict)} passed "
-            f"the strict gate, {len(frontal)} of these within {selection.anchor_yaw_deg:g} degrees of yaw"
-        )
-    if challenge < selection.challenge_min:
+    if anchors < cfg.selection.anchors_min:
+        notes.append(_on_anchors(items, anchors, cfg))
+    if challenge < cfg.selection.challenge_min:
         seen = "; ".join(_seen(extremes, cfg))
         notes.append(
-            f"{challenge} of at least {selection.challenge_min} challenge images: the video holds no more that are "
-            "extreme and look different" + (f" (seen: {seen})" if seen else "")
+            f"{challenge} of at least {cfg.selection.challenge_min} challenge images: nothing else that was seen is "
+            "extreme and looks different" + (f" (seen: {seen})" if seen else "")
         )
-    missing = sum(1 for item in items if item.buckets.yaw not in YAW_BINS)
-    if missing == len(items) and items:
-        notes.append("no candidate has a known head pose inside the yaw bins")
+    outside = sum(1 for item in items if item.buckets.yaw not in YAW_BINS)
+    if outside == len(items) and items:
+        notes.append(f"no face kept has a known head pose within {YAW_EDGES[-1]:g} degrees of yaw")
     return tuple(notes)
+
+
+def _on_anchors(items: Sequence[Judged], anchors: int, cfg: Config) -> str:
+    """How many there are and why every other face that was kept is none, each counted under its first reason."""
+    reasons = Counter(reason for item in items for reason in _first_objection(item, cfg))
+    left = len(items) - reasons.total() - anchors
+    why = [f"{count} {reason}" for reason, count in reasons.most_common()]
+    if left > 0:
+        gap_s = cfg.selection.anchor_gap_ms / 1000
+        why.append(f"{left} good enough but less than {gap_s:g} s from an anchor")
+    said = f"{anchors} of at least {cfg.selection.anchors_min} anchors"
+    if not items:
+        return f"{said}: no face was kept"
+    return f"{said}: of {counted(len(items), 'face')} kept to choose from, {', '.join(why)}"
+
+
+def _first_objection(item: Judged, cfg: Config) -> Iterator[str]:
+    """The first reason why a face is no anchor, as the end of a sentence; nothing for one that could be."""
+    if is_anchor(item.sample, item.buckets, item.strict.passed, cfg):
+        return
+    selection, pose = cfg.selection, item.sample.pose
+    if not item.strict.passed:
+        failed = next(check.name for check in item.strict.checks if not check.passed)
+        yield f"below the strict gate ({GATE_WORDS.get(failed, failed)})"
+    elif pose.yaw_deg is None:
+        yield "of unknown head pose"
+    elif abs(pose.yaw_deg) > selection.anchor_yaw_deg:
+        yield f"turned by more than {selection.anchor_yaw_deg:g} degrees"
+    elif abs(pose.pitch_deg or 0.0) > selection.anchor_pitch_deg:
+        yield f"looking up or down by more than {selection.anchor_pitch_deg:g} degrees"
+    elif abs(pose.roll_deg or 0.0) > selection.anchor_roll_deg:
+        yield f"tilted by more than {selection.anchor_roll_deg:g} degrees"
+    elif (item.sample.occlusion_ratio or 0.0) >= selection.anchor_occlusion:
+        yield "partly covered"
+    else:
+        yield "with closed eyes"
 
 
 def _seen(extremes: Extremes, cfg: Config) -> list[str]:
@@ -44,7 +76,7 @@ def _seen(extremes: Extremes, cfg: Config) -> list[str]:
         seen.append(f"yaw {low:.0f} to {high:.0f} degrees, wanted {selection.challenge_yaw_deg:g} to either side")
     if extremes.pitch_deg is not None:
         low, high = extremes.pitch_deg
-        seen.append(f"pitch {low:.0f} to {high:.0f} degrees, wanted beyond 20 up or down")
+        seen.append(f"pitch {low:.0f} to {high:.0f} degrees, wanted beyond {PITCH_EDGES[-1]:g} up or down")
     if extremes.level is not None:
         low, high = extremes.level
         limits = f"wanted below {selection.dark_level:g} or above {selection.bright_level:g}"

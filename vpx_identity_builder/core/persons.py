@@ -16,6 +16,7 @@ from .geometry import centre
 from .prototype import Reservoir, medoid_index
 from .thinned import Spread
 from .types import FaceSample, Vector
+from .words import counted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,9 +238,10 @@ def _why_not(person: Person, score: float, most: int, chosen: int, config: Perso
     needed = config.min_presence + doubts * (config.min_presence_loose - config.min_presence)
     if person.recognised < min(1.0, needed) * most:
         unseen = "" if frontal else ", and never fit for an anchor"
-        return f"passer_by: recognised in {person.recognised} frames, the most present person in {most}{unseen}"
+        here = counted(person.recognised, "frame")
+        return f"passer_by: recognised in {here}, the most present person in {most}{unseen}"
     if score < config.min_track_score:
         return f"low_track_score: {score:.3f}, needed {config.min_track_score:g}"
     if chosen >= config.max_persons:
-        return f"max_persons: {config.max_persons} persons with a higher track_score are published"
+        return f"max_persons: {config.max_persons} with a higher track_score published already"
     return None

@@ -15,6 +15,7 @@ from .persons import Person, prototype_of
 from .results import PairImage, PersonSet, StopReason, UnpublishedPerson
 from .selection import choose
 from .types import Vector
+from .words import counted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +84,10 @@ def _person_set(
     sets = choose(judged, scales.face, scales.body, cfg, rider.extremes)
     notes = sets.notes
     if source != "strict":
-        notes = (*notes, f"prototype from {size} loose-gate frames: too few frames passed the strict gate")
+        notes = (
+            *notes,
+            f"known by {counted(size, 'face')} of lesser quality: too few passed the strict gate",
+        )
     median = person.sharpness.median
     return PersonSet(
         person_id=index,

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from vpx_identity_builder.export.files import FILE_MODE, LocalFiles
-from vpx_identity_builder.schema_parts import Document
+from vpx_identity_builder.schema_base import Document
 
 NOTE = "erased.json"
 

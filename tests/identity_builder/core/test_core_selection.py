@@ -234,6 +234,31 @@ def test_nothing_is_padded_and_the_notes_say_why() -> None:
         f"0 of at least {RULES.challenge_min} challenge images",
     ]
     assert sets_of([]).coverage == ()
+    assert "the video" not in " ".join(sets.notes)
+
+
+def test_the_note_on_anchors_accounts_for_every_face_that_was_kept() -> None:
+    front = Look(yaw=0.0, pitch=0.0, smile=0.0, eyes=1.0)
+    items = [judged(0, front), judged(1, front), judged(2, front), judged(300, front)]
+    items += [judged(30 * k, replace(front, yaw=40.0)) for k in (20, 21, 22)]
+    items += [judged(720, replace(front, eyes=0.1)), judged(780, replace(front, occlusion=0.2))]
+    items += [judged(840, front, roll_deg=RULES.anchor_roll_deg + 1), judged(900, front, pitch_deg=60.0)]
+    items += [judged(960, replace(front, sharpness=1.0))]
+    sets = sets_of(items)
+    note = sets.notes[0]
+    assert len(sets.anchors) == 2
+    assert note.startswith("2 of at least 3 anchors: of 12 faces kept to choose from, 3 turned by more than 15")
+    counts = [int(number) for number in re.findall(r", (\d+) ", note)]
+    assert sum(counts) == len(items) - len(sets.anchors)
+    for words in (
+        "2 good enough but less than",
+        "1 below the strict gate (the face is too blurred)",
+        "1 with closed eyes",
+        "1 partly covered",
+        "1 tilted by more than",
+        "1 looking up or down",
+    ):
+        assert words in note
 
 
 def test_names_of_the_design_page() -> None:

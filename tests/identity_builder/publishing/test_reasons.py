@@ -9,13 +9,13 @@ from pathlib import Path
 
 import vpx_identity_builder
 from vpx_identity_builder.core.config import GateConfig
-from vpx_identity_builder.core.gates import challenge_gate, loose_gate, strict_gate
+from vpx_identity_builder.core.gates import GATE_WORDS, challenge_gate, loose_gate, strict_gate
 from vpx_identity_builder.core.results import RunResult
 from vpx_identity_builder.core.types import FaceMeasures, FaceSample
 from vpx_identity_builder.documents import RunContext
 from vpx_identity_builder.export.bundle import bundle
 from vpx_identity_builder.export.report import render
-from vpx_identity_builder.reasons import GATES, REASONS, in_words
+from vpx_identity_builder.reasons import REASONS, in_words
 
 PACKAGE = Path(vpx_identity_builder.__file__).parent
 DECIDING = ("core/pool.py", "core/offer.py", "builder.py")
@@ -35,7 +35,7 @@ def test_every_sentence_is_of_a_code_that_the_builder_gives() -> None:
 def test_every_component_of_a_gate_has_a_sentence() -> None:
     config = GateConfig()
     gates = (strict_gate(FACE, None, config), loose_gate(FACE, None, config), challenge_gate(FACE, config))
-    assert {check.name for gate in gates for check in gate.checks} == set(GATES)
+    assert {check.name for gate in gates for check in gate.checks} == set(GATE_WORDS)
 
 
 def test_codes_in_words() -> None:

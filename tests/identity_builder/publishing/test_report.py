@@ -6,15 +6,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
-from vpx_identity_builder.core.results import RunResult
+from vpx_identity_builder.core.coverage import coverage_of
+from vpx_identity_builder.core.results import PersonSet, RunResult, StopReason
+from vpx_identity_builder.core.types import Buckets
 from vpx_identity_builder.documents import RunContext
 from vpx_identity_builder.export.bundle import bundle
 from vpx_identity_builder.export.folder import publish
 from vpx_identity_builder.export.report import coverage_grid, render
+from vpx_identity_builder.remarks import FRAME_LIMIT, TRUNCATED, UNREADABLE_PART, recognitions
+
+from .conftest import made_candidate, made_result
 
 
 class Page(HTMLParser):
@@ -53,7 +59,7 @@ def test_every_link_and_image_leads_to_a_published_file(
 
 def test_every_image_has_its_own_description(page: Page) -> None:
     descriptions = [image["alt"] for image in page.all("img")]
-    assert "Person 0, challenge: yaw >45, pitch down, unknown, dark" in descriptions
+    assert "Person 0, challenge: yaw >45, pitch down, expression unknown, dark" in descriptions
     assert "Person 0 and person 1: smile, smile" in descriptions
     assert all(descriptions)
 
@@ -88,3 +94,73 @@ def test_the_grid_shows_where_images_are(result_of: Callable[[int], RunResult], 
     assert {len(cells) for _, cells in grid} == {7}
     held = [cell.words for _, cells in grid for cell in cells if any(filled for _, filled in cell.expressions)]
     assert held == ["yaw [15,30], pitch slight-up: mouth_open", "yaw [-5,5], pitch neutral: smile"]
+
+
+def test_the_grid_shows_what_the_coverage_counts(person: PersonSet, context: RunContext) -> None:
+    """An image of unknown expression fills its yaw and pitch; a challenge image fills nothing."""
+    blank = made_candidate(99, Buckets("[-30,-15]", "slight-down", "unknown", "none", "normal"))
+    cover = replace(person.coverage_images[0], name="cov_yaw-30_pitch-15_unknown", candidate=blank)
+    hard = replace(person.challenge[0], candidate=made_candidate(98, replace(blank.buckets, yaw="[30,45]")))
+    shown = (*person.anchors, *person.coverage_images, cover)
+    full = replace(
+        person,
+        coverage_images=(*person.coverage_images, cover),
+        challenge=(hard,),
+        coverage=coverage_of(image.candidate.buckets for image in shown),
+    )
+    result = replace(made_result(1), persons=(full,))
+    made = bundle(result, context).persons[0]
+    grid = coverage_grid((*made.anchors, *made.coverage))
+    held = [cell for _, cells in grid for cell in cells if "nothing" not in cell.words]
+    counts = made.meta.coverage_buckets_filled
+    assert counts.yaw == f"{len({cell.yaw for cell in held})}/7" == "3/7"
+    assert counts.pitch == f"{len({cell.pitch for cell in held})}/5" == "3/5"
+    assert "yaw [-30,-15], pitch slight-down: unknown expression" in [cell.words for cell in held]
+    page = Page(render(bundle(result, context)))
+    assert len([th for th in page.all("th") if th.get("class") == "held"]) == 6
+    assert "yaw [30,45], pitch slight-down: nothing" in page.words
+
+
+def test_photos_are_not_called_a_video(result_of: Callable[[int], RunResult], context: RunContext) -> None:
+    album = replace(context, source_name="album", source_files=tuple(f"{n}.jpg" for n in range(1300)))
+    result = replace(
+        result_of(2), stop_reason=StopReason.END_OF_VIDEO, faults={UNREADABLE_PART: 1, FRAME_LIMIT: 1}, frames=1
+    )
+    ended = tuple(replace(person, stop_reason=StopReason.END_OF_VIDEO) for person in result.persons)
+    words = Page(render(bundle(replace(result, persons=ended), album))).words
+    assert "album · 1 photo, 600 with a face · all photos looked at" in words
+    assert "Only 1 photo was looked at, as asked: there are more." in words
+    assert "1 photo could not be read and is left out." in words
+    assert "video" not in words
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"faults": {TRUNCATED: 1, UNREADABLE_PART: 1}}, "The file is cut off"),
+        ({"stop_reason": StopReason.INTERRUPTED, "frames": 1}, "broken off: 1 frame was looked at, not the rest"),
+        ({"faults": {UNREADABLE_PART: 7}}, "The file is damaged: parts of it could not be read"),
+    ],
+)
+def test_what_was_not_seen_is_said_at_the_top(
+    result_of: Callable[[int], RunResult], context: RunContext, changes: dict[str, Any], said: str
+) -> None:
+    words = Page(render(bundle(replace(result_of(2), **changes), context))).words
+    assert said in words[: words.index("What the words mean")]
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["Anchors", "Track score", "Yaw", "Quality", "Same person", "New", "unknown", "Strict gate", "Known by", "medoid"],
+)
+def test_every_word_that_needs_one_has_a_line_in_the_legend(page: Page, word: str) -> None:
+    start = page.words.index("What the words mean")
+    assert word in page.words[start : page.words.index("Track score", start + 1200)]
+
+
+def test_who_is_known_from_a_memory_bank_is_said(person: PersonSet, context: RunContext) -> None:
+    known = replace(person, prototype_source="memory:franck")
+    result = replace(made_result(1), persons=(known,))
+    assert "memory bank: franck" in Page(render(bundle(result, context))).words
+    assert recognitions(result) == ["person 0 is recognised: 'franck' of the memory bank"]
+    assert recognitions(made_result(2)) == []

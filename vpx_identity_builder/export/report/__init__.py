@@ -9,14 +9,20 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from vpx_identity_builder.core.buckets import EXPRESSION_BINS, PITCH_BINS, YAW_BINS
+from vpx_identity_builder.core.buckets import EXPRESSION_BINS, PITCH_BINS, UNKNOWN, YAW_BINS
+from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.export.bundle import Bundle, ImageFile, PersonFiles
 from vpx_identity_builder.reasons import in_words
+from vpx_identity_builder.remarks import MEMORIES
+from vpx_identity_builder.schema_parts import Prototype
+
+SHOWN_EXPRESSIONS = (*EXPRESSION_BINS, UNKNOWN)
+"""Columns of a grid cell; an image of unknown expression fills its yaw and pitch all the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One yaw × pitch cell of the coverage grid: the expressions that have an image there."""
+    """One yaw × pitch cell of the coverage grid: the expressions that have an image there, `unknown` last."""
 
     yaw: str
     pitch: str
@@ -25,7 +31,7 @@ class Cell:
     @property
     def words(self) -> str:
         """The cell in words."""
-        held = [name for name, filled in self.expressions if filled]
+        held = [f"{name} expression" if name == UNKNOWN else name for name, filled in self.expressions if filled]
         return f"yaw {self.yaw}, pitch {self.pitch}: {', '.join(held) or 'nothing'}"
 
 
@@ -33,17 +39,24 @@ def render(bundle: Bundle) -> str:
     """The page for a bundle; the same bundle gives the same text."""
     return _template().render(
         result=bundle.result,
-        persons=[(person, _sheets(person), coverage_grid(person.images)) for person in bundle.persons],
+        persons=[
+            (person, _sheets(person), coverage_grid((*person.anchors, *person.coverage))) for person in bundle.persons
+        ],
         pair=bundle.pair,
         yaw_bins=YAW_BINS,
+        expressions=SHOWN_EXPRESSIONS,
+        photos=bundle.result.video.kind == "photos",
     )
 
 
 def coverage_grid(images: Iterable[ImageFile]) -> list[tuple[str, list[Cell]]]:
-    """Rows (pitch, from up to down) of cells (yaw) that say which expressions the images show there."""
+    """Rows (pitch, from up to down) of cells (yaw) that say which expressions the images show there.
+
+    For anchors and coverage images it shows what `coverage_buckets_filled` counts.
+    """
     held = {(image.meta.yaw_bin, image.meta.pitch_bin, image.meta.expression_bin) for image in images}
     return [
-        (pitch, [Cell(yaw, pitch, tuple((e, (yaw, pitch, e) in held) for e in EXPRESSION_BINS)) for yaw in YAW_BINS])
+        (pitch, [Cell(yaw, pitch, tuple((e, (yaw, pitch, e) in held) for e in SHOWN_EXPRESSIONS)) for yaw in YAW_BINS])
         for pitch in reversed(PITCH_BINS)
     ]
 
@@ -51,8 +64,8 @@ def coverage_grid(images: Iterable[ImageFile]) -> list[tuple[str, list[Cell]]]:
 def _sheets(person: PersonFiles) -> list[tuple[str, str, tuple[ImageFile, ...]]]:
     return [
         ("Anchors", "frontal, best quality", person.anchors),
-        ("Coverage", "the best of every yaw, pitch and expression", person.coverage),
-        ("Challenge", "extreme pose, light or occlusion, and surely this person", person.challenge),
+        ("Coverage", "the best of every head turn (yaw), tilt (pitch) and expression", person.coverage),
+        ("Challenge", "extreme pose, light or covering, and surely this person", person.challenge),
     ]
 
 
@@ -65,6 +78,14 @@ def _clock(milliseconds: float | None) -> str:
 
 def _score(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
+
+
+def _known_by(prototype: Prototype) -> str:
+    """What a person's faces were compared with."""
+    for prefix in MEMORIES:
+        if prototype.source.startswith(prefix):
+            return f"memory bank: {prototype.source.removeprefix(prefix)}"
+    return f"the most typical of {counted(prototype.embeddings, 'face')}"
 
 
 @cache
@@ -82,6 +103,9 @@ def _template() -> Template:
         "score": _score,
         "href": quote,
         "reason": in_words,
+        "counted": counted,
+        "known_by": _known_by,
+        "expression": lambda name: "expression unknown" if name == UNKNOWN else name.replace("_", " "),
         "words": lambda text: text.replace("_", " "),
     }
     return environment.get_template("report.html.jinja")

@@ -133,7 +133,8 @@ def _report(result: RunResult, verbose: bool) -> None:
         "truncated": ", the file is cut off",
     }
     ending = endings.get(result.stop_reason, "")
-    typer.echo(f"{result.frame_count} frames, modules: {', '.join(result.module_names)}{ending}")
+    frames = "1 frame" if result.frame_count == 1 else f"{result.frame_count} frames"
+    typer.echo(f"{frames}, modules: {', '.join(result.module_names)}{ending}")
     if verbose:
         for name, seconds in result.module_seconds.items():
             per_frame = 1000 * seconds / max(1, result.frame_count)
