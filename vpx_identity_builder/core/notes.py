@@ -24,7 +24,7 @@ def set_notes(
         seen = "; ".join(_seen(extremes, cfg))
         notes.append(
             f"{challenge} of at least {cfg.selection.challenge_min} challenge images: nothing else that was seen is "
-            "extreme and looks different" + (f" (seen: {seen})" if seen else "")
+            "extreme and looks different from what was chosen" + (f" (seen: {seen})" if seen else "")
         )
     outside = sum(1 for item in items if item.buckets.yaw not in YAW_BINS)
     if outside == len(items) and items:
