@@ -267,8 +267,9 @@ def test_a_run_of_some_frames_only_says_that_the_video_goes_on(tmp_path: Path) -
         assert (done.exit_code, "as asked" in done.stdout) == (4, name == "some")
         result = json.loads((tmp_path / name / "photos" / "identity_builder" / "result.json").read_text())
         assert result["stop_reason"] == reason
+        assert ("there are more" in done.stderr, "all photos" in done.stdout) == (name == "some", name == "all")
         told = [note for note in result["notes"] if "as asked" in note]
-        assert told == (["Only 2 frames were looked at, as asked: the video goes on."] if name == "some" else [])
+        assert told == (["Only 2 photos were looked at, as asked: there are more."] if name == "some" else [])
         assert result["faults"].get("frame_limit") == (1 if name == "some" else None)
 
 
@@ -327,7 +328,7 @@ def test_a_picture_without_a_face_is_code_4_and_explained(tmp_path: Path) -> Non
     assert result.exit_code == 5
     assert f"error: {picture}: no person found; result.json says why" in result.stderr
     document = json.loads((tmp_path / "out/g/identity_builder/result.json").read_text())
-    assert document["notes"] == ["No face was found in 1 frames."]
+    assert document["notes"] == ["No face was found in 1 photo."]
     assert set(PHOTO_SETTINGS) <= set(document["settings"])
 
 
