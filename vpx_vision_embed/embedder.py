@@ -6,6 +6,7 @@ with the last of them. Embedders may be used from several threads at once, and m
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -96,6 +97,8 @@ class VisionEmbedder:
         self._key: _Key = (self.spec.key, device, chosen, threads, precision, compiled)
         self._own = threading.local()
         self._backend: Backend | None = _acquire(self._key, self.spec, device)
+        # asked once: an isinstance with a protocol takes longer than all else here
+        self._crop_backend = self._backend if isinstance(self._backend, CropBackend) else None
 
     @property
     def dim(self) -> int:
@@ -137,11 +140,11 @@ class VisionEmbedder:
         step = MAX_BATCH if backend.device == "cpu" else MAX_GPU_BATCH
         for start in range(0, len(crops), step):
             part = crops[start : start + step]
-            if isinstance(backend, CropBackend):
-                answer = backend.infer_crops(part)
+            if self._crop_backend is not None:
+                answer = self._crop_backend.infer_crops(part)
             else:
                 answer = backend.infer(preprocess(part, self.spec.preprocessing, self._room()))
-            rows[start : start + len(part)] = unit_rows(answer)
+            unit_rows(answer, rows[start : start + len(part)])
         return rows
 
     def _room(self) -> Room:
@@ -173,7 +176,7 @@ class VisionEmbedder:
     def close(self) -> None:
         """Give the model back; it is freed with its last user. A second call does nothing."""
         if self._backend is not None:
-            self._backend = None
+            self._backend = self._crop_backend = None
             _give_back(self._key)
 
     def __enter__(self) -> Self:
@@ -200,12 +203,20 @@ def raw_inference(embedder: VisionEmbedder, crops: Sequence[NDArray[np.uint8]]) 
     return lambda: backend.infer(batch)
 
 
-def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, dim) float32 with each row divided by its L2 norm. Raises BackendError on a row of zeros."""
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    if (norms == 0.0).any():
-        raise BackendError("the model answered with a vector of length 0")
-    return np.asarray(rows / norms, np.float32)
+def unit_rows(rows: NDArray[np.float32], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    """(n, dim) float32 with each row divided by its L2 norm, in `out` if given.
+
+    Row by row: after a small model's run each call of numpy comes out of cold caches, and two are fewer than five.
+
+    Raises BackendError on a row without direction: of zeros, or with a number that is not finite.
+    """
+    units = np.empty_like(rows) if out is None else out
+    for row, unit in zip(rows, units, strict=True):
+        norm = math.sqrt(row.dot(row))
+        if not 0.0 < norm < math.inf:
+            raise BackendError("the model answered with a vector of length 0, or with a number that is not finite")
+        np.divide(row, norm, out=unit)
+    return units
 
 
 def _choose_backend(spec: ModelSpec, wanted: BackendName, torch_only: bool) -> Literal["onnx", "timm"]:
@@ -241,6 +252,11 @@ def _load(key: _Key, spec: ModelSpec, device: Device) -> Backend:
 
         path = weights.locate_state_dict(spec)
         return TimmBackend(spec, path, device, threads, precision=precision, compiled=compiled)
-    from vpx_vision_embed.backends.onnx import OnnxBackend
+    from vpx_vision_embed.backends.onnx import OnnxBackend, choose_device
 
-    return OnnxBackend(weights.locate(spec, precision), spec.dim, device, threads)
+    path = weights.locate(spec, precision)
+    if spec.preprocessing.resampling == "quick" and choose_device(device) == "cpu":
+        from vpx_vision_embed.backends.pixels import PixelBackend
+
+        return PixelBackend(path, spec, threads)
+    return OnnxBackend(path, spec.dim, device, threads)

@@ -77,11 +77,13 @@ def preprocess(crops: Sequence[NDArray[np.uint8]], spec: Preprocessing, room: Ro
     """
     room = Room(spec) if room is None else room
     batch = room.batch(len(crops))
-    scale, offset = _affine(spec)
+    scale, offset = affine(spec)
     for index, crop in enumerate(crops):
         check_crop(crop, index)
-        planes = resized_centre(crop, spec) if spec.resampling == "bicubic" else quickly_resized(crop, spec, room)
-        np.multiply(planes, scale, out=batch[index])
+        if spec.resampling == "bicubic":
+            np.multiply(resized_centre(crop, spec), scale, out=batch[index])
+        else:
+            np.multiply(quickly_resized(crop, spec, room.square, room.planes), scale, out=batch[index])
         batch[index] += offset
     return batch
 
@@ -122,22 +124,28 @@ def resized_size(height: int, width: int, spec: Preprocessing) -> tuple[tuple[in
     return (out_height, out_width), (round((out_height - spec.size_px) / 2), round((out_width - spec.size_px) / 2))
 
 
-def quickly_resized(crop: NDArray[np.uint8], spec: Preprocessing, room: Room) -> NDArray[np.uint8]:
-    """(3, size, size) uint8 planes, RGB: the centre square, halved while twice too large, then interpolated.
+def quickly_resized(
+    crop: NDArray[np.uint8], spec: Preprocessing, square: NDArray[np.uint8], planes: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """The centre square, halved while twice too large, then interpolated, as RGB planes.
 
-    They lie in `room`.
+    Args:
+        crop: (h, w, 3) uint8 BGR.
+        spec: the model's preprocessing.
+        square: (size_px, size_px, 3) uint8 to work in.
+        planes: (3, size_px, size_px) uint8 to fill, and the answer.
     """
     height, width = crop.shape[:2]
     side = max(1, round(min(height, width) * spec.crop_pct))
     top, left = (height - side) // 2, (width - side) // 2
-    square: Any = crop[top : top + side, left : left + side]
-    while (half := len(square) // 2) >= spec.size_px:
-        square = cv2.resize(square[: 2 * half, : 2 * half], (half, half), interpolation=cv2.INTER_AREA)
-    nearly_right = len(square) <= _CUBIC_UP_TO * spec.size_px
+    source: Any = crop[top : top + side, left : left + side]
+    while (half := len(source) // 2) >= spec.size_px:
+        source = cv2.resize(source[: 2 * half, : 2 * half], (half, half), interpolation=cv2.INTER_AREA)
+    nearly_right = len(source) <= _CUBIC_UP_TO * spec.size_px
     resampling = cv2.INTER_CUBIC if nearly_right else cv2.INTER_LINEAR
-    cv2.resize(square, (spec.size_px, spec.size_px), dst=room.square, interpolation=resampling)
-    cv2.split(room.square, tuple(room.planes[::-1]))
-    return room.planes
+    cv2.resize(source, (spec.size_px, spec.size_px), dst=square, interpolation=resampling)
+    cv2.split(square, tuple(planes[::-1]))
+    return planes
 
 
 def _apply(rows: Floats, plan: tuple[_Block, ...]) -> Floats:
@@ -186,7 +194,8 @@ def _bicubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=8)
-def _affine(spec: Preprocessing) -> tuple[Floats, Floats]:
+def affine(spec: Preprocessing) -> tuple[Floats, Floats]:
+    """(3, 1, 1) float32 scale and offset: pixels 0..255 → normalised."""
     std = np.asarray(spec.std, np.float64)
     scale = 1.0 / (255.0 * std)
     offset = -np.asarray(spec.mean, np.float64) / std

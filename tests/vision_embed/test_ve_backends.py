@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vpx_vision_embed.backends.base import Backend, require_answer
 from vpx_vision_embed.backends.onnx import OnnxBackend
+from vpx_vision_embed.backends.pixels import PixelBackend
 from vpx_vision_embed.errors import BackendError, BackendUnavailableError, ClosedError
 from vpx_vision_embed.models import BUNDLED, get_spec
 
@@ -28,7 +29,7 @@ def inputs(count: int, seed: int = 0) -> NDArray[np.float32]:
     return np.random.default_rng(seed).standard_normal((count, 3, 224, 224), dtype=np.float32)
 
 
-@pytest.fixture(params=["pooling", "bundled", "timm", "timm-onnx"])
+@pytest.fixture(params=["pooling", "bundled", "pixels", "timm", "timm-onnx"])
 def made(request: pytest.FixtureRequest, tmp_path: Path, onnx_files: Any) -> Iterator[tuple[Make, int]]:
     """A factory of backends with the same weights every time, and the dimension of their answers."""
     if request.param == "pooling":
@@ -38,6 +39,9 @@ def made(request: pytest.FixtureRequest, tmp_path: Path, onnx_files: Any) -> Ite
     elif request.param == "bundled":
         path = request.getfixturevalue("bundled_path")
         yield lambda: OnnxBackend(path, BUNDLED.dim, "cpu"), BUNDLED.dim
+    elif request.param == "pixels":
+        path = request.getfixturevalue("bundled_path")
+        yield lambda: PixelBackend(path, BUNDLED), BUNDLED.dim
     elif request.param == "timm":
         timm_or_skip()
         yield random_dinov2, 384

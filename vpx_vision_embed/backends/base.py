@@ -33,13 +33,16 @@ class Backend(Protocol):
 
 @runtime_checkable
 class CropBackend(Protocol):
-    """A backend that resizes and normalises on its own device."""
+    """A backend that resizes and normalises by itself."""
 
     def infer_crops(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """(h, w, 3) uint8 BGR crops, n ≥ 1 → (n, dim) float32, not normalised."""
+        """(h, w, 3) uint8 BGR crops, checked, n ≥ 1 → (n, dim) float32, not normalised.
+
+        The answer is good until this thread's next call, and need not be finite. Raises BackendError, ClosedError.
+        """
 
     def raw_inference(self, crops: Sequence[NDArray[np.uint8]]) -> Callable[[], object]:
-        """A call that runs the bare model on these crops, which lie on the device as a tensor already."""
+        """A call that runs the bare model on these crops, which lie on its device as a tensor already."""
 
 
 def require_answer(answer: NDArray[np.float32], rows: int, dim: int) -> NDArray[np.float32]:

@@ -40,9 +40,9 @@ class OnnxBackend:
     """
 
     def __init__(self, path: Path, dim: int, device: Device = "auto", threads: int = 2) -> None:
-        self._device = _choose_device(device)
+        self._device = choose_device(device)
         self._dim = dim
-        self._session: ort.InferenceSession | None = _open(path, self._device, threads)
+        self._session: ort.InferenceSession | None = load_session(str(path), path, self._device, threads)
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
 
@@ -67,14 +67,26 @@ class OnnxBackend:
         self._session = None
 
 
-def _choose_device(device: Device) -> str:
+def choose_device(device: Device) -> str:
+    """ "cpu" or "cuda" for a wish. Raises BackendUnavailableError where ONNX Runtime has no CUDA."""
     has_cuda = "CUDAExecutionProvider" in ort.get_available_providers()
     if device == "cuda" and not has_cuda:
         raise BackendUnavailableError("device cuda: the installed ONNX Runtime has no CUDA (extra `gpu`)")
     return "cuda" if has_cuda and device != "cpu" else "cpu"
 
 
-def _open(path: Path, device: str, threads: int) -> ort.InferenceSession:
+def load_session(model: str | bytes, path: Path, device: str, threads: int) -> ort.InferenceSession:
+    """A session over a model file or over bytes made of one; every session of this package is made here.
+
+    Args:
+        model: path or serialised model.
+        path: the verified file that it comes from.
+        device: "cpu" or "cuda".
+        threads: CPU threads per call; one operator runs at a time.
+
+    Raises:
+        BackendError, BackendUnavailableError.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -85,7 +97,7 @@ def _open(path: Path, device: str, threads: int) -> ort.InferenceSession:
     if device == "cuda":
         providers.insert(0, "CUDAExecutionProvider")
     try:
-        session = ort.InferenceSession(str(path), options, providers=providers)
+        session = ort.InferenceSession(model, options, providers=providers)
     except ORT_ERRORS as error:
         raise BackendError(f"ONNX Runtime cannot load {path}: {error}") from error
     if device == "cuda" and "CUDAExecutionProvider" not in session.get_providers():
