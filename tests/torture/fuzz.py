@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
+import os
 import random
-import sqlite3
 import sys
 import tempfile
 import time
@@ -29,21 +30,30 @@ import vpx_identity_builder
 from tests.ecosystem.upstream import FakeDetect, FakeExpression, FakeVision, Script, clip
 from tests.torture.checks import Violation
 from tests.torture.guided import Guide, again, written
+from tests.torture.logs import Logs
 from tests.torture.victim import BOTH, build
 from vpx_identity_builder.core.types import FaceSample
-from vpx_identity_builder.errors import DocumentError, RunLogError, SettingsError
+from vpx_identity_builder.errors import DocumentError, SettingsError
 from vpx_identity_builder.observations import to_samples
-from vpx_identity_builder.rebuilding import settings_for
-from vpx_identity_builder.recovery import recover
-from vpx_identity_builder.replay import replay
 from vpx_identity_builder.runlog.codec import MalformedError, loads, plain, restored
-from vpx_identity_builder.runlog.reader import RunLog
 from vpx_identity_builder.schema import DOCUMENTS, read_document
 from vpx_identity_builder.settings import resolve
 
 PACKAGE = Path(vpx_identity_builder.__file__).parent
+if sys.platform != "win32":
+    import resource
+
+NEAR_THE_LOG = [
+    PACKAGE / name for name in ("runlog", "erasure", "erase.py", "rebuilding.py", "recovery.py", "replay.py")
+]
+"""What is watched while a log is used; to watch all that chooses images takes most of the time."""
 SLICE_S = 0.5
 """How far a reader's time may be ahead of the others'."""
+IN_MEMORY = "/dev/shm"
+"""Where nothing waits for a disk."""
+MOST_MEMORY = 8 << 30
+WEIGHTS = {"log cells": 3, "log schema": 2, "log pages": 2}
+"""How much more time a reader has than others."""
 WORDS = (b"NaN", b"1e999", b"-1", b"null", b"[]", b"{}", b'""', b"9" * 20, b"\x00", b"\xff\xfe", b"[" * 2000)
 VALUES: tuple[Any, ...] = (
     *(None, True, -1, 0, 2**70, 1.5, float("nan"), float("inf"), "", "x", b"\xff\x00", [], {}, (), object(), [[]]),
@@ -58,55 +68,11 @@ class Fuzz:
         self.folder = folder
         frames = clip(1.5, BOTH)
         build(folder / "whole", frames, "new")
-        self.log = (folder / "whole" / "ride" / "run.sqlite").read_bytes()
+        self.logs = Logs(folder / "logs")
         found = sorted((folder / "whole").rglob("*.json"))
         self.documents = {path.name: path.read_bytes() for path in found if path.name != "memory_bank.json"}
         self.frames = frames
         self.accepted: Counter[str] = Counter()
-
-    def log_bytes(self, dice: random.Random) -> None:
-        """A log with flipped, cut or inserted bytes: opened, replayed, recovered."""
-        self._read_log("bytes", damaged(self.log, dice))
-
-    def log_values(self, dice: random.Random) -> None:
-        """A log that SQLite finds in order, with wrong values in its columns."""
-        path = self.folder / "values.sqlite"
-        path.write_bytes(self.log)
-        with sqlite3.connect(path) as db:
-            table = dice.choice(("meta", "frames", "faces", "fates", "crops", "events"))
-            columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
-            value = dice.choice((None, -1, 2**62, 0.5, "", "x", "{}", "[]", b"", b"\xff" * 7, '{"a":' * 500))
-            try:
-                db.execute(
-                    f"UPDATE {table} SET {dice.choice(columns)} = ? WHERE rowid % ? = 0"
-                    if table not in ("meta", "fates")
-                    else f"UPDATE {table} SET {dice.choice(columns)} = ? WHERE length({columns[0]}) + ? > 0",
-                    (value, dice.randint(1, 9)),
-                )
-                if dice.random() < 0.1:
-                    db.execute(f"DROP TABLE {table}")
-            except (sqlite3.IntegrityError, sqlite3.DataError):
-                return
-        db.close()
-        self._read_log("values", path.read_bytes())
-
-    def _read_log(self, name: str, data: bytes) -> None:
-        folder = self.folder / "ride"
-        folder.mkdir(exist_ok=True)
-        for old in folder.glob("run*"):
-            old.unlink()
-        path = folder / "run.sqlite"
-        path.write_bytes(data)
-        try:
-            with RunLog(path) as log:
-                made = replay(log, settings_for(log, {}))
-                log.outcome()
-                for key in sorted(log.crop_keys())[:3]:
-                    log.crop(*key)
-            self.accepted[f"log {name}"] += bool(made.result.frames)
-            recover(folder)
-        except (RunLogError, SettingsError):
-            return
 
     def toml(self, dice: random.Random) -> None:
         """A damaged settings file."""
@@ -157,8 +123,7 @@ class Fuzz:
     def readers(self) -> dict[str, Callable[[random.Random], None]]:
         """Name → one try."""
         return {
-            "log bytes": self.log_bytes,
-            "log values": self.log_values,
+            **self.logs.readers(),
             "toml": self.toml,
             "document": self.document,
             "value": self.value,
@@ -232,9 +197,11 @@ class Report:
 
 
 def run(seconds: float, seed: int, folder: Path) -> Report:
-    """Try until the time is over, every reader for the same time. Raises `Violation`."""
+    """Try until the time is over, every reader for its share of it. Raises `Violation`."""
     fuzz, tried, spent = Fuzz(folder), Counter[str](), Counter[str]()
-    guides = {name: Guide(f"{seed}-{name}", PACKAGE) for name in fuzz.readers()}
+    guides = {
+        name: Guide(f"{seed}-{name}", *(NEAR_THE_LOG if name in WEIGHTS else [PACKAGE])) for name in fuzz.readers()
+    }
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for name, reader in fuzz.readers().items():
@@ -247,9 +214,10 @@ def run(seconds: float, seed: int, folder: Path) -> Report:
                 choices = written(getattr(error, "choices", ()))
                 raise Violation(f"{type(error).__name__}: {error}; see it by --again '{name}:{choices}'") from error
             tried[name] += 1
-            spent[name] += time.monotonic() - start  # type: ignore[assignment]
+            spent[name] += (time.monotonic() - start) / WEIGHTS.get(name, 1)  # type: ignore[assignment]
     kept = Counter({name: len(guide.kept) for name, guide in guides.items()})
-    return Report(tried, fuzz.accepted, kept, Counter({name: len(guide.lines) for name, guide in guides.items()}))
+    accepted = fuzz.accepted + fuzz.logs.accepted
+    return Report(tried, accepted, kept, Counter({name: len(guide.lines) for name, guide in guides.items()}))
 
 
 def main() -> int:
@@ -259,7 +227,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--again", default="")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    logging.disable(logging.CRITICAL)
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None) as folder:
         if given.again:
             name, _, choices = given.again.rpartition(":")
             again(Fuzz(Path(folder)).readers()[name], choices)

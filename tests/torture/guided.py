@@ -57,10 +57,13 @@ class Dice(random.Random):
 
 
 class Guide:
-    """Tries one thing again and again; `kept` are the choices that reached lines that none before had reached."""
+    """Tries one thing again and again; `kept` are the choices that reached lines that none before had reached.
 
-    def __init__(self, seed: str, within: Path) -> None:
-        self._dice, self._within = random.Random(seed), str(within)
+    `within`: the folders and files whose lines count.
+    """
+
+    def __init__(self, seed: str, *within: Path) -> None:
+        self._dice, self._within = random.Random(seed), tuple(str(path) for path in within)
         self.kept: list[Choices] = []
         self.lines: set[Line] = set()
 
@@ -111,12 +114,17 @@ def written(choices: Choices) -> str:
 
 
 @contextmanager
-def traced(reached: set[Line], within: str) -> Iterator[None]:
-    """Note every line, with the one before it, that is run of the files in a folder."""
+def traced(reached: set[Line], within: tuple[str, ...]) -> Iterator[None]:
+    """Note every line, with the one before it, that is run of the files in some folders."""
+
+    watched: dict[CodeType, bool] = {}
 
     def entered(frame: FrameType, _event: str, _arg: Any) -> Any:
         code, last = frame.f_code, 0
-        if not code.co_filename.startswith(within):
+        watch = watched.get(code)
+        if watch is None:
+            watch = watched[code] = code.co_filename.startswith(within)
+        if not watch:
             return None
 
         def line(frame: FrameType, event: str, _arg: Any) -> Any:

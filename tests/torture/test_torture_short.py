@@ -24,7 +24,7 @@ def test_a_round_of_deaths_is_survived(tmp_path: Path) -> None:
 
 def test_damaged_input_is_refused_or_read(tmp_path: Path) -> None:
     done = fuzz(6.0, 5, tmp_path)
-    assert len(done.tried) == 6
+    assert len(done.tried) == 7
     assert min(done.tried.values()) >= 1
     assert done.accepted["observation"] >= 1
     assert done.kept["value"] >= 1

@@ -70,21 +70,21 @@ def run(asked: Request) -> int:
         if asked.diff or asked.dry_run:
             lines = difference(published_images(target), bundle(made.result, context), log, made)
             typer.echo("\n".join(lines))
-        if not made.result.persons and leaving(log, made):
+        count = leaving(log, made)
+        if not made.result.persons and count:
             note(EMPTY)
             return NOBODY
         if not asked.dry_run:
             publish(made.result, target, context, exported=made.run.hooks.exported)
             made.run.tell(made.result, target)
             typer.echo(str(target))
-        _settle(log, made, asked)
+        _settle(log, made, asked, count)
     _say(made)
     return 0 if made.result.persons else NOBODY
 
 
-def _settle(log: RunLog, made: Rebuilt, asked: Request) -> None:
-    """Whoever is not published any more leaves the log, but never by a call that only looks."""
-    count = leaving(log, made)
+def _settle(log: RunLog, made: Rebuilt, asked: Request, count: int) -> None:
+    """Those `count` who are not published any more leave the log, but never by a call that only looks."""
     if not count:
         return
     who = "1 person who was published is" if count == 1 else f"{count} people who were published are"

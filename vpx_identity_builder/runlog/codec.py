@@ -23,6 +23,9 @@ Reader = Callable[[Any, str], Any]
 """JSON value and the name of its field → value. Raises `MalformedError`."""
 LARGEST_ARRAY = 1 << 22
 """Numbers in one array; more is damage."""
+LARGEST_FLOAT = 1e15
+MOST_DIGITS = 20
+"""Of a whole number with its sign: times in ns have 19."""
 
 
 class MalformedError(ValueError):
@@ -30,16 +33,38 @@ class MalformedError(ValueError):
 
 
 def dumps(value: object) -> str:
-    """A value of `plain` as text; not-a-number stays what it is."""
+    """A value of `plain` as text."""
     return json.dumps(value, separators=(",", ":"))
 
 
 def loads(text: bytes | str) -> Any:
-    """The JSON value. Raises `MalformedError`."""
+    """The JSON value. Raises `MalformedError`, also for numbers that no build writes: they cannot be reckoned with."""
     try:
-        return json.loads(text)
+        return _DECODER.decode(text if isinstance(text, str) else text.decode())
+    except MalformedError:
+        raise
     except (ValueError, RecursionError) as error:
         raise MalformedError("not JSON") from error
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if abs(value) > LARGEST_FLOAT:
+        raise MalformedError("a number is too large")
+    return value
+
+
+def _int(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise MalformedError("a number is too large")
+    return int(text)
+
+
+def _constant(text: str) -> float:
+    raise MalformedError(f"a number is {text}")
+
+
+_DECODER = json.JSONDecoder(parse_float=_float, parse_int=_int, parse_constant=_constant)
 
 
 def plain(value: Any, without: tuple[str, ...] = ()) -> Any:

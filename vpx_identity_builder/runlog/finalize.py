@@ -96,7 +96,7 @@ def pictures_of(log: RunLog) -> Callable[[int, IntBox], bytes | None]:
     """Where a log's crops are looked up by time in ns and box; None is what it does not hold."""
     crops = log.crop_keys()
     times = log.times({frame for frame, _ in crops})
-    held = {(times[frame], box): (frame, box) for frame, box in sorted(crops, reverse=True)}
+    held = {(times[frame], box): (frame, box) for frame, box in sorted(crops, reverse=True) if frame in times}
     return lambda t_ns, box: log.crop(*held[t_ns, box]) if (t_ns, box) in held else None
 
 

@@ -19,7 +19,18 @@ from vpx_identity_builder.runlog.codec import Array, MalformedError, array_from,
 from vpx_identity_builder.runlog.rows import LoggedFrame, read_face, read_frame
 from vpx_identity_builder.runlog.schema import READABLE_VERSIONS, TABLES, Header, crc, open_log, translated
 
+OWN_PARTS = (b"table", b"index")
+"""What a log is made of. A view may never end, a trigger does something else than it is told."""
 _FACE_COLUMNS = "frame, face, signals, e_id, e_vis_face, e_vis_body, appearance, anonymous, crc"
+_COLUMNS = {
+    "meta": "key, value",
+    "frames": "seq, data, faces, crc",
+    "faces": _FACE_COLUMNS,
+    "fates": "frame, face, person, code",
+    "crops": "id, frame, x1, y1, x2, y2, image, crc",
+    "events": "seq, kind, data",
+    "outcome": "id, data, crc",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,13 +224,19 @@ class RunLog:
 
     def _check(self) -> None:
         with self._reading():
-            names = self.connection.execute("SELECT name FROM sqlite_master").fetchall()
-            found = {name.decode("utf-8", "replace") for (name,) in names}
+            parts = self.connection.execute("SELECT type, name FROM sqlite_master").fetchall()
+            found = {name.decode("utf-8", "replace") for _, name in parts}
             if not found:
                 raise RunLogError(self.path, "it is empty: the run died before it wrote anything", empty=True)
+            if any(kind not in OWN_PARTS for kind, _ in parts):
+                raise RunLogError(self.path, "it is no run log: it holds views or triggers, which no build makes")
             missing = sorted(set(TABLES) - found)
             if missing:
                 raise RunLogError(self.path, f"it is no run log: it has no table {missing[0]}")
+            for table, columns in _COLUMNS.items():
+                there = self.connection.execute(f"SELECT * FROM {table} LIMIT 0").description
+                if [column[0] for column in there] != columns.split(", "):
+                    raise MalformedError(f"the table {table} has other columns than a build gives it")
             answer = self.connection.execute("PRAGMA quick_check(1)").fetchone()
             if answer != (b"ok",):
                 raise MalformedError("SQLite finds its pages in disorder")

@@ -67,7 +67,8 @@ def read_face(row: Sequence[Any]) -> tuple[FaceSample, bool]:
 def read_frame(row: Sequence[Any], faces: Sequence[Sequence[Any]]) -> LoggedFrame:
     """The frame of a row of `frames` and its rows of `faces`. Raises `MalformedError`."""
     seq, data, count, check = row
-    if crc(seq, data.decode("utf-8", "replace"), count) != check or [face[1] for face in faces] != list(range(count)):
+    whole = count == len(faces) and all(face[1] == place for place, face in enumerate(faces))
+    if crc(seq, data.decode("utf-8", "replace"), count) != check or not whole:
         raise MalformedError(f"frame {seq} is not what was written")
     said = loads(data)
     translation = restored(Translation, said, samples=())
