@@ -154,6 +154,22 @@ def test_only_the_backends_import_inference_libraries() -> None:
     assert guilty == set()
 
 
+def test_every_inference_session_has_options_and_providers() -> None:
+    sources = [
+        *files(BUILDER),
+        *files(EMBED),
+        *(p for root in ROOT.glob("ecosystem/*/src") for p in root.rglob("*.py")),
+    ]
+    calls = [
+        (path.name, len(call.args), {keyword.arg for keyword in call.keywords})
+        for path in sources
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func).endswith("InferenceSession")
+    ]
+    assert {name for name, *_ in calls} == {"onnx.py", "runtime.py", "movenet.py"}
+    assert [call for call in calls if call[1] < 2 or "providers" not in call[2]] == []
+
+
 def names_required(path: Path) -> set[str]:
     """Distribution names in a requirement list, normalised."""
     lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from vpx_vision_embed.backends.base import Backend, require_answer
-from vpx_vision_embed.backends.onnx import OnnxBackend
+from vpx_vision_embed.backends.onnx import OnnxBackend, load_session
 from vpx_vision_embed.backends.pixels import PixelBackend
 from vpx_vision_embed.errors import BackendError, BackendUnavailableError, ClosedError
 from vpx_vision_embed.models import BUNDLED, get_spec
@@ -135,6 +135,20 @@ def test_two_threads_at_once_get_their_own_answers(made: tuple[Make, int]) -> No
 def test_a_batch_of_another_size_is_a_backend_error(made: tuple[Make, int]) -> None:
     with pytest.raises(BackendError):
         made[0]().infer(np.zeros((1, 4, 100, 100), np.float32))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_session_has_its_threads_and_the_cpu(tmp_path: Path, onnx_files: Any, threads: int) -> None:
+    path = tmp_path / "pooling.onnx"
+    path.write_bytes(onnx_files.pooling(4))
+
+    for model in (str(path), path.read_bytes()):
+        session = load_session(model, path, "cpu", threads)
+
+        options = session.get_session_options()
+        assert (options.intra_op_num_threads, options.inter_op_num_threads) == (threads, 1)
+        assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+        assert session.get_providers() == ["CPUExecutionProvider"]
 
 
 def test_a_model_of_another_dimension_is_a_backend_error(tmp_path: Path, onnx_files: Any) -> None:

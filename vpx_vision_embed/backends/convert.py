@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vpx_vision_embed.backends.onnx import ORT_ERRORS
+from vpx_vision_embed.backends.onnx import ORT_ERRORS, load_session
 from vpx_vision_embed.errors import BackendUnavailableError, ExportError
 
 SENSITIVE_BELOW = 0.9994
 """Mean cosine to fp32 with one convolution quantized, below which that one stays fp32."""
 _SCAN_PICTURES = 8
 """Pictures that tell how sensitive a single convolution is."""
+_THREADS = 2
 _CONVERTERS_RAISE: tuple[type[Exception], ...] = (*ORT_ERRORS, AttributeError, ImportError)
 _MATRIX_PRODUCTS = ("MatMul", "Gemm")
 
@@ -129,9 +130,7 @@ def _quantize(whole: Path, part: Path, batch: Batch, names: Sequence[str]) -> No
 
 
 def _session(path: Path) -> Any:
-    import onnxruntime
-
-    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return load_session(str(path), path, "cpu", _THREADS)
 
 
 def _answer(path: Path, batch: Batch) -> NDArray[np.float64]:

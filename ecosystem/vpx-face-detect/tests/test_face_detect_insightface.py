@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import onnx
+import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
 from vpx.face_detect.backend_insightface import InsightFaceBackend, InsightFaceError
@@ -17,7 +19,27 @@ from vpx.face_detect.settings import resolve_settings
 POINTS = np.array([[30.0, 40], [70, 40], [50, 60], [35, 80], [65, 80]])
 
 
-class FakeDetector:
+def tiny_model(location: str | None = None, added: float = 1.0) -> bytes:
+    """A real ONNX file that adds a number to (3,) float32; its weight may lie elsewhere."""
+    tensor = onnx.numpy_helper.from_array(np.full(3, added, np.float32), "w")
+    if location is not None:
+        tensor.ClearField("raw_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value=location)
+    x, y = (onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [3]) for name in "xy")
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Add", ["x", "w"], ["y"])], "g", [x], [y], [tensor])
+    opset = [onnx.helper.make_opsetid("", 17)]
+    return bytes(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8).SerializeToString())
+
+
+class Loaded:
+    """What the library makes of a file: it opens a session with what it was given."""
+
+    def __init__(self, path: str, options: ort.SessionOptions | None, providers: list[str]) -> None:
+        self.session = ort.InferenceSession(path, options, providers=providers)
+
+
+class FakeDetector(Loaded):
     rows = np.array([[0, 0, 100, 120, 0.7], [200, 0, 300, 120, 0.9], [9, 9, 99, np.nan, 0.8]])
 
     def prepare(self, ctx_id: int, input_size: tuple[int, int], det_thresh: float) -> None:
@@ -27,7 +49,7 @@ class FakeDetector:
         return self.rows, np.stack([POINTS, POINTS + np.array([200, 0]), POINTS])
 
 
-class FakeEmbedder:
+class FakeEmbedder(Loaded):
     def prepare(self, ctx_id: int) -> None:
         self.ctx_id = ctx_id
 
@@ -39,16 +61,27 @@ class FakeEmbedder:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for name in ("det_10g.onnx", "w600k_r50.onnx"):
-        (tmp_path / name).write_bytes(b"stand-in")
+        (tmp_path / name).write_bytes(tiny_model())
     return tmp_path
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, takes_options: bool = True) -> None:
+    def get_model(path: str, **given: object) -> Loaded:
+        options = given.get("sess_options") if takes_options else None
+        assert options is None or isinstance(options, ort.SessionOptions)
+        providers = given["providers"]
+        assert isinstance(providers, list)
+        return (FakeDetector if "det_" in path else FakeEmbedder)(path, options, providers)
+
+    zoo = ModuleType("insightface.model_zoo")
+    zoo.get_model = get_model  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "insightface", ModuleType("insightface"))
+    monkeypatch.setitem(sys.modules, "insightface.model_zoo", zoo)
 
 
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> None:
-    zoo = ModuleType("insightface.model_zoo")
-    zoo.get_model = lambda path, providers: FakeDetector() if "det_" in path else FakeEmbedder()  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "insightface", ModuleType("insightface"))
-    monkeypatch.setitem(sys.modules, "insightface.model_zoo", zoo)
+    stand_in(monkeypatch)
 
 
 def build(folder: Path, **given: object) -> InsightFaceBackend:
@@ -106,7 +139,7 @@ def test_a_model_file_that_changed_is_refused_before_a_library_reads_it(folder: 
     assert f"{hashlib.sha256(model.read_bytes()).hexdigest()}  {model.name}\n" in noted
     build(folder)
     assert (folder / "known.sha256").read_text() == noted
-    model.write_bytes(model.read_bytes() + b"more")
+    model.write_bytes(tiny_model(added=2.0))
     with pytest.raises(InsightFaceError, match=r"is not the file that .*known\.sha256 notes"):
         build(folder)
     (folder / "known.sha256").unlink()
@@ -117,4 +150,37 @@ def test_what_is_noted_before_the_first_use_counts(folder: Path) -> None:
     model = next(folder.glob("det_*.onnx"))
     (folder / "known.sha256").write_text(f"{'0' * 64} *{model.name}\n")
     with pytest.raises(InsightFaceError, match=r"instead of 000000000000"):
+        build(folder)
+
+
+@pytest.mark.usefixtures("library")
+def test_the_library_gets_threads_and_provider(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    backend = build(folder, threads=1)
+
+    for model in (backend._detector, backend._embedder):
+        options = model.session.get_session_options()
+        assert (options.intra_op_num_threads, options.inter_op_num_threads) == (1, 1)
+        assert model.session.get_providers() == ["CPUExecutionProvider"]
+    assert "ignores" not in caplog.text
+
+
+def test_a_release_that_takes_no_options_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stand_in(monkeypatch, takes_options=False)
+    build(folder, threads=1)
+    assert "ignores face.detect.threads" in caplog.text
+
+
+@pytest.mark.parametrize("location", ["weights.bin", "/etc/passwd", "../weights.bin"])
+def test_a_model_that_refers_to_other_files_never_reaches_the_library(folder: Path, location: str) -> None:
+    np.ones(3, np.float32).tofile(folder / "weights.bin")
+    (folder / "det_10g.onnx").write_bytes(tiny_model(location))
+    with pytest.raises(InsightFaceError, match=r"det_10g\.onnx is refused: .*external data"):
+        build(folder)
+
+
+def test_a_file_that_is_no_model_never_reaches_the_library(folder: Path) -> None:
+    (folder / "w600k_r50.onnx").write_bytes(b"a download that ended in a web page")
+    with pytest.raises(InsightFaceError, match="not an ONNX model"):
         build(folder)

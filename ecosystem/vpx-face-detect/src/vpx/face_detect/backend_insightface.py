@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from vpx.face_detect.backend import Detections, FoundFace
 from vpx.face_detect.faceid import ARCFACE_TEMPLATE, similarity, unit_mean
 from vpx.face_detect.known_files import ChangedFileError, check_known
+from vpx.face_detect.runtime import PROVIDERS, UnsafeModelError, require_self_contained, session_options
 from vpx.face_detect.settings import FaceDetectSettings
 
 _LOG = logging.getLogger(__name__)
@@ -49,12 +50,12 @@ class InsightFaceBackend:
                 _check(path)
         zoo = _load_zoo()
         _LOG.warning("the InsightFace weights in %s are licensed for non-commercial research only", folder)
-        self._detector = zoo.get_model(str(detector_file), providers=["CPUExecutionProvider"])
+        self._detector = _loaded(zoo, detector_file, settings.threads)
         side = max(32, round(settings.det_size / 32) * 32)
         self._detector.prepare(-1, input_size=(side, side), det_thresh=settings.min_confidence)
         self._embedder: Any = None
         if embedder_file is not None:
-            self._embedder = zoo.get_model(str(embedder_file), providers=["CPUExecutionProvider"])
+            self._embedder = _loaded(zoo, embedder_file, settings.threads)
             self._embedder.prepare(-1)
 
     def detect(self, frame_bgr: NDArray[np.uint8]) -> Detections:
@@ -99,9 +100,27 @@ def find_model(folder: Path, patterns: Sequence[str], role: str) -> Path:
     )
 
 
+def _loaded(zoo: Any, path: Path, threads: int) -> Any:
+    """Have the library load a checked file; older releases of it take no options, and use every core."""
+    model = zoo.get_model(str(path), providers=PROVIDERS, sess_options=session_options(threads))
+    if model is None:
+        raise InsightFaceError(
+            f"{path} is a model of another kind than its name says", expected="SCRFD or ArcFace", path=path
+        )
+    if model.session.get_session_options().intra_op_num_threads != threads:
+        _LOG.warning("this release of insightface ignores face.detect.threads and uses every core; newer ones do not")
+    return model
+
+
 def _check(path: Path) -> None:
+    """Before the library reads a file: it is what it was, and holds all its tensors."""
     try:
         check_known(path)
+        require_self_contained(path.read_bytes())
+    except UnsafeModelError as error:
+        raise InsightFaceError(
+            f"{path} is refused: {error}", expected="an ONNX model in one file", path=path
+        ) from error
     except ChangedFileError as error:
         raise InsightFaceError(str(error), expected=error.expected, path=path) from error
     except OSError as error:
