@@ -127,6 +127,20 @@ class MemoryBankError(IdentityBuilderError, ValueError):
         super().__init__(f"memory bank {path}: {reason}")
 
 
+class UnwritableError(IdentityBuilderError, OSError):
+    """Nothing can be written into `folder`; found out before anything was computed for it."""
+
+    exit_code = 2
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        self.folder = folder
+        self.reason = reason
+        super().__init__(f"cannot write into {folder}: {reason}")
+
+    def __str__(self) -> str:
+        return f"cannot write into {self.folder}: {self.reason}"
+
+
 class ExportError(IdentityBuilderError, OSError):
     """A result cannot be written. What was published before under `target` is still there, complete."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -17,11 +18,12 @@ from .errors import BusyError, IdentityBuilderError
 from .hooks_faults import HookFault
 from .observations import OPTIONAL, to_samples
 from .observations_read import BAD_INPUT
-from .place import SourceInfo
+from .place import Place, SourceInfo, check_folders
 from .recovery import tidy
 from .remarks import FRAME_LIMIT, TRUNCATED, UNREADABLE_PART, recognitions, run_notes
 from .run import Run
 from .settings import Settings, resolve
+from .settings_sources import misspelt_variables, unread_tables
 from .windows import HighlightWindow, read_windows
 
 if TYPE_CHECKING:
@@ -86,6 +88,7 @@ class IdentityBuilder(Module):
         self._run: Run | None = None
         self._unpublished: Run | None = None
         self._source = SourceInfo()
+        self._place: Place | None = None
         self._stop_signalled = False
         self._windows: tuple[HighlightWindow, ...] | None = None
         self._step_timings: dict[str, float] | None = None
@@ -132,11 +135,24 @@ class IdentityBuilder(Module):
         return [*frame_output.summary(self.result), *self.remarks]
 
     def begin_run(self, info: Mapping[str, Any]) -> None:
-        """Hear from the runner which video comes next; optional."""
+        """Hear from the runner which video comes next; optional.
+
+        Raises `UnwritableError` or `ExportError` where its set could not be written, `FolderNameError`.
+        """
         self._source = SourceInfo.from_host(info)
+        self._place = Place(self.settings, self._source)
+        self._place.refuse_unwritable()
+        for line in unread_tables(os.environ, Path.cwd(), info.get("settings") or ()):
+            logger.warning(line)
 
     def initialize(self) -> None:
-        """Read the highlight windows, so that a wrong file is known before the first frame. Raises `InputError`."""
+        """Read the highlight windows and look at the folders that the settings name, before the first frame.
+
+        Raises `InputError`, `UnwritableError`.
+        """
+        check_folders(self.settings)
+        for line in misspelt_variables(os.environ, (f"{self.name}.{key}" for key in self.settings.origins)):
+            logger.warning(line)
         path = self.settings.highlights.windows
         self._windows = () if path is None else read_windows(path)
 
@@ -188,7 +204,8 @@ class IdentityBuilder(Module):
                 self.initialize()
             if self._unpublished is not None:
                 self._unpublished.recorder.close()
-            self._run = Run(self.settings, self._source, self._plugins, self._windows or (), tidy)
+            self._run = Run(self.settings, self._source, self._plugins, self._windows or (), tidy, self._place)
+            self._place = None
             self.result, self.output_path, self._unpublished = None, None, None
             self.hook_faults = ()
             self.kept_earlier, self.remarks = "", ()

@@ -16,9 +16,10 @@ from .core.results import RunResult, StopReason
 from .core.words import counted
 from .documents import RunContext
 from .errors import InputError
+from .export.atomic import refuse_foreign
 from .export.builtin import own_files
 from .export.bundle import Bundle
-from .export.folder import PublishedRun, publish, published_run, target_folder
+from .export.folder import PublishedRun, check_writable, publish, published_run, target_folder
 from .names import content_hash, frame_hash, printable, unnamed_video_id, video_id_from_stem
 from .runlog.reader import content_of
 from .runlog.schema import LOG_NAME
@@ -60,6 +61,14 @@ def app_version() -> str:
 def _claimed_content(folder: Path) -> str | None:
     """The content of the video that is being built in a folder, or whose run log is there."""
     return claimed_content(folder) or content_of(folder / LOG_NAME)
+
+
+def check_folders(settings: Settings) -> None:
+    """Raise `UnwritableError` where a folder that the settings name cannot be written into."""
+    if settings.origins["output_dir"] != "default":
+        check_writable(settings.output.output_dir)
+    if settings.output.memory_bank is not None:
+        check_writable(settings.output.memory_bank)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +152,23 @@ class Place:
         self._has_published = True
         return target
 
+    def refuse_unwritable(self) -> None:
+        """Raise where the set cannot be written, before there is one: `UnwritableError`, `ExportError`."""
+        check_writable(self.output_dir())
+        if self._hash_of_file() is not None:
+            target = self.target()
+            check_writable(target.parent)
+            refuse_foreign(target)
+
     def content_sha256(self) -> str:
         """Fingerprint of the source: its bytes, read once, or its first frame where no file can be read."""
+        return self._hash_of_file() or self.first_frame or frame_hash(b"", 0)
+
+    def _hash_of_file(self) -> str | None:
         if self._file_hash is None and self.source.path is not None and self.source.path.exists():
             with suppress(InputError):
                 self._file_hash = content_hash(self.source.path)
-        return self._file_hash or self.first_frame or frame_hash(b"", 0)
+        return self._file_hash
 
     def output_dir(self) -> Path:
         """Where results go: settings, then the host, then the default."""

@@ -59,6 +59,7 @@ class Run:
     plugins: Sequence[Plugin] = ()
     windows: Sequence[HighlightWindow] = ()
     tidy: Tidier | None = None
+    known_place: Place | None = None
     hooks: Hooks = field(init=False)
     highlights: Highlights = field(init=False)
     builder: IdentitySetBuilder = field(init=False)
@@ -75,7 +76,7 @@ class Run:
 
     def __post_init__(self) -> None:
         scale = self.settings.overrides.novelty(UNCALIBRATED_NOVELTY)
-        self.place = Place(self.settings, self.source)
+        self.place = self.known_place or Place(self.settings, self.source)
         skipped = names_of(self.settings.output.plugins_off)
         self.hooks = Hooks(remembering(self.settings.output, self.place), self.plugins, skipped)
         self.highlights = Highlights(self.settings.highlights, self.windows, self.hooks, self.source.fps)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,6 +15,8 @@ MODULE = "identity_builder"
 ENVIRONMENT_PREFIX = "VPX_IDENTITY_BUILDER__"
 FILE_VARIABLE = "IDENTITY_BUILDER_CONFIG"
 FILE_NAME = "identity_builder.toml"
+READS_IT_ITSELF = "vision.embed."
+"""Settings of the other module that looks into the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,35 @@ def other_modules(environ: Mapping[str, str], cwd: Path) -> dict[str, Found]:
     return {".".join(path): Found(value, origin) for path, value in _entries(own) if len(path) > 1}
 
 
+def variable_of(key: str) -> str:
+    """The environment variable of a setting, given as `module.key`."""
+    module, _, name = key.rpartition(".")
+    return f"VPX_{module.replace('.', '_')}__{name}".upper()
+
+
+def misspelt_variables(environ: Mapping[str, str], keys: Iterable[str]) -> list[str]:
+    """A line for each variable that nobody reads and that is nearly the one of a setting (`module.key`)."""
+    variables = [variable_of(key) for key in keys]
+    meant = {_squeezed(name): name for name in variables}
+    return [
+        f"the environment variable {name} is not read: the one of the setting is {meant[_squeezed(name)]}"
+        for name in sorted(environ)
+        if _squeezed(name) in meant and name not in variables
+    ]
+
+
+def unread_tables(environ: Mapping[str, str], cwd: Path, told: Collection[str]) -> list[str]:
+    """A line for each setting in the file's tables of other modules that its module is not `told` (`module.key`).
+
+    Only a host that reads the file tells them; `vision.embed` reads it itself, and the environment needs no telling.
+    """
+    return [
+        f"{item.origin}: {key} is not read in this run; give --set {key}={item.value} or {variable_of(key)}"
+        for key, item in other_modules(environ, cwd).items()
+        if key not in told and variable_of(key) not in environ and not key.startswith(READS_IT_ITSELF)
+    ]
+
+
 def settings_file(environ: Mapping[str, str]) -> str:
     """The settings file as the environment names it, else `identity_builder.toml`."""
     return environ.get(FILE_VARIABLE, "").strip() or FILE_NAME
@@ -108,6 +140,10 @@ def _entries(table: Mapping[str, object], path: tuple[str, ...] = ()) -> Iterato
             yield from _entries(value, (*path, name))
         else:
             yield (*path, name), value
+
+
+def _squeezed(name: str) -> str:
+    return re.sub("_+", "_", name.upper())
 
 
 def _is_mistyped(table: str) -> bool:
@@ -131,14 +167,14 @@ def _parse(path: Path, shown: str) -> dict[str, object]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError([SettingProblem(shown, "TOML", f"is not valid TOML: {error}", f"file {shown}")]) from error
+        line = "a line reads key = value, with text in quotes"
+        raise SettingsError([f"{shown} is not valid TOML: {error}; {line}"]) from error
     except UnicodeDecodeError as error:
-        raise SettingsError([SettingProblem(shown, "TOML", "is not UTF-8 text", f"file {shown}")]) from error
+        raise SettingsError([f"{shown} is not UTF-8 text"]) from error
     except RecursionError as error:
-        raise SettingsError([SettingProblem(shown, "TOML", "is nested too deeply", f"file {shown}")]) from error
+        raise SettingsError([f"{shown} is nested too deeply"]) from error
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise SettingsError([SettingProblem(shown, "TOML", f"cannot be read: {reason}", f"file {shown}")]) from error
+        raise SettingsError([f"{shown} cannot be read: {error.strerror or type(error).__name__}"]) from error
 
 
 def _unknown(key: str, item: Found, names: list[str]) -> SettingProblem:

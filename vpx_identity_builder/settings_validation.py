@@ -129,6 +129,8 @@ def _annotation(spec: SettingSpec) -> Any:
     if spec.low is not None:
         limits = Field(ge=spec.low, le=spec.high, allow_inf_nan=False if kind is float else None)
         kind = Annotated[kind, BeforeValidator(_no_switch), limits]
+    if spec.kind is bool:
+        kind = Annotated[kind, BeforeValidator(_no_number)]
     if spec.kind is Path:
         kind = Annotated[kind, BeforeValidator(_no_empty_path)]
     if not spec.optional:
@@ -139,6 +141,12 @@ def _annotation(spec: SettingSpec) -> Any:
 def _no_switch(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("a switch is not a number")
+    return value
+
+
+def _no_number(value: object) -> object:
+    if not isinstance(value, bool | str):
+        raise ValueError("a number is not a switch")
     return value
 
 
@@ -171,7 +179,10 @@ def _between(values: Mapping[str, Any], found: Mapping[str, Found], wrong: set[s
             else ("more than" if relation == "<" else "at least")
         )
         origin = found[key].origin if key in found else "default"
-        problems.append(SettingProblem(key, values[key], f"must be {words} {other} ({effective[other]!r})", origin))
+        also = f"{'raise' if key == smaller else 'lower'} {other} too if you mean it"
+        problems.append(
+            SettingProblem(key, values[key], f"must be {words} {other} ({effective[other]!r}); {also}", origin)
+        )
     return problems
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
-from vpx_identity_builder.commands.modules import checked, collected
+from vpx_identity_builder.commands.modules import checked, collected, setting_keys
 from vpx_identity_builder.errors import SettingProblem, SettingsError
-from vpx_identity_builder.settings import Settings, resolve
-from vpx_identity_builder.settings_sources import MODULE, Found, other_modules, settings_file
+from vpx_identity_builder.settings import Settings, resolve, specs
+from vpx_identity_builder.settings_sources import MODULE, Found, misspelt_variables, other_modules, settings_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Effective:
     """What a run goes by: our own settings as given and as resolved, its other modules, and their settings.
 
     `others` and `origins` are by `module.key`; what the modules read from the environment themselves is not in them.
+    `unread`: lines on environment variables that nobody reads, though they look like settings.
     """
 
     own: Mapping[str, object]
@@ -25,6 +27,7 @@ class Effective:
     modules: tuple[str, ...]
     others: Mapping[str, str]
     origins: Mapping[str, str]
+    unread: tuple[str, ...] = ()
 
 
 def effective(texts: Sequence[str], forced: Mapping[str, object] | None = None) -> Effective:
@@ -53,7 +56,9 @@ def effective(texts: Sequence[str], forced: Mapping[str, object] | None = None) 
     problems += [line for line in run.problems if not broken or broken not in str(line)]
     if problems:
         raise SettingsError(problems)
-    return Effective(own, settings, run.modules, run.texts, {key: found.origins[key] for key in run.texts})
+    keys = [f"{MODULE}.{key}" for key in specs()] + setting_keys(run.modules)
+    unread = tuple(misspelt_variables(os.environ, keys))
+    return Effective(own, settings, run.modules, run.texts, {key: found.origins[key] for key in run.texts}, unread)
 
 
 def parse(texts: Sequence[str]) -> tuple[dict[str, object], dict[str, str]]:
@@ -75,9 +80,17 @@ def _split(texts: Sequence[str]) -> tuple[dict[str, object], dict[str, str], lis
         name, equals, value = text.partition("=")
         module, _, key = name.strip().rpartition(".")
         if not (equals and module and key):
-            problems.append(SettingProblem(name, value, "must be written module.key=value", "--set"))
+            problems.append(
+                SettingProblem(name, value, f"must be written module.key=value{_meant(name.strip())}", "--set")
+            )
         elif module == MODULE:
             own[key] = value
         else:
             others[f"{module}.{key}"] = value
     return own, others, problems
+
+
+def _meant(name: str) -> str:
+    """Which of our own settings is meant by a name without a module, as the end of a sentence."""
+    close = get_close_matches(name, specs(), n=1, cutoff=0.8)
+    return f"; did you mean {MODULE}.{close[0]}?" if close else ""

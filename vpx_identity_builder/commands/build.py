@@ -32,6 +32,7 @@ from vpx_identity_builder.errors import BusyError, InputError, SettingProblem, S
 from vpx_identity_builder.export.folder import check_writable
 from vpx_identity_builder.module import IdentityBuilder
 from vpx_identity_builder.names import printable
+from vpx_identity_builder.place import check_folders
 from vpx_identity_builder.remarks import FRAME_LIMIT, TRUNCATED
 from vpx_identity_builder.settings import resolve
 from vpx_identity_builder.windows import read_windows, total_seconds
@@ -91,6 +92,8 @@ def request(
     if windows is not None:
         forced["windows"] = str(windows)
     found = effective(assignments, forced)
+    for line in found.unread:
+        note(line)
     named = found.settings.highlights.windows
     if named is not None:
         read_windows(named)
@@ -134,6 +137,7 @@ def build_one(source: Path, asked: Request) -> Outcome:
     code = 0
     try:
         module = IdentityBuilder(_settings_for(source, asked))
+        check_folders(module.settings)
         check_writable(module.settings.output.output_dir)
         code = _run(module, source, asked)
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ from shutil import get_terminal_size
 import typer
 
 from vpx_identity_builder.commands.assignments import effective
+from vpx_identity_builder.commands.edge import note
 from vpx_identity_builder.commands.modules import rows
 from vpx_identity_builder.settings import SettingRow, specs
 from vpx_identity_builder.settings_sources import MODULE
@@ -23,6 +24,8 @@ def run(assignments: Sequence[str], show: bool) -> None:
     Raises `SettingsError` with everything that is wrong.
     """
     found = effective(assignments)
+    for line in found.unread:
+        note(line)
     own = found.settings.rows()
     if not show:
         changed = sum(row.origin != "default" for row in own) + len(found.others)

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 
 from vpx_identity_builder.errors import SettingProblem
 from vpx_identity_builder.settings import SettingRow
-from vpx_identity_builder.settings_sources import MODULE, Found
+from vpx_identity_builder.settings_sources import MODULE, Found, variable_of
 
 SET = "--set"
 
@@ -44,7 +44,7 @@ def collected(assigned: Mapping[str, str], filed: Mapping[str, Found], environ: 
         text = _text(item.value)
         if text is None:
             problems.append(SettingProblem(key, item.value, "must be text, a number, true or false", item.origin))
-        elif _variable(key) not in environ:
+        elif variable_of(key) not in environ:
             texts[key], origins[key] = text, item.origin
     texts |= assigned
     origins |= dict.fromkeys(assigned, SET)
@@ -81,6 +81,15 @@ def _no_module(name: str, modules: Sequence[str]) -> str:
     return f"there is no module {name!r} in this run; {hint}"
 
 
+def setting_keys(modules: Sequence[str]) -> list[str]:
+    """`module.key` of every setting that these modules describe."""
+    if not modules:
+        return []
+    from vpx.runner.checking import describe_settings
+
+    return [f"{module}.{row.key}" for module in modules for row in describe_settings(module)]
+
+
 def rows(module: str, settings: Mapping[str, str], origins: Mapping[str, str]) -> list[SettingRow]:
     """A module's settings as it describes them itself; none where it keeps them to itself.
 
@@ -90,7 +99,7 @@ def rows(module: str, settings: Mapping[str, str], origins: Mapping[str, str]) -
 
     found = []
     for row in describe_settings(module):
-        key, variable = f"{module}.{row.key}", _variable(f"{module}.{row.key}")
+        key, variable = f"{module}.{row.key}", variable_of(f"{module}.{row.key}")
         value, origin = row.default, "default"
         if key in settings:
             value, origin = settings[key], origins[key]
@@ -107,11 +116,6 @@ def _line(module: str, said: str, origins: Mapping[str, str]) -> str:
         if line.startswith(f"{key} "):
             return f"{line.replace(' (constructor)', '').replace(' (argument)', '')} [{origin}]"
     return line
-
-
-def _variable(key: str) -> str:
-    module, _, name = key.rpartition(".")
-    return f"VPX_{module.replace('.', '_')}__{name}".upper()
 
 
 def _text(value: object) -> str | None:

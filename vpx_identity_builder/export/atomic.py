@@ -35,7 +35,7 @@ def replace_tree(target: Path, folders: Iterable[str], data: Mapping[str, bytes]
         _make_parents(target.parent, disk)
         with _exclusive(target):
             repair(target, disk)
-            _refuse_foreign(target)
+            refuse_foreign(target)
             fresh = _sibling(target, "new")
             try:
                 _write_all(fresh, folders, data, disk)
@@ -107,7 +107,8 @@ def _exclusive(target: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _refuse_foreign(target: Path) -> None:
+def refuse_foreign(target: Path) -> None:
+    """Raise `ExportError` where something is in the way that this package did not write."""
     if target.is_symlink():
         raise ExportError(target, "it is a link; remove it first")
     if target.exists() and not target.is_dir():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 
 from vpx_identity_builder.core.results import RunResult
 from vpx_identity_builder.documents import RunContext
-from vpx_identity_builder.errors import ExportError, FolderNameError
+from vpx_identity_builder.errors import ExportError, FolderNameError, UnwritableError
 from vpx_identity_builder.export.atomic import published_marker, replace_tree
 from vpx_identity_builder.export.builtin import own_files
 from vpx_identity_builder.export.bundle import Bundle, bundle
@@ -75,17 +74,24 @@ def target_folder(
     raise FolderNameError(video_id, "the name and all its suffixes are taken by other content")
 
 
-def check_writable(output_dir: Path) -> None:
-    """Raise `ExportError` where sets cannot be written, before anything is computed for them."""
-    nearest = next(path for path in (output_dir, *output_dir.absolute().parents) if path.exists() or path.is_symlink())
-    if not nearest.is_dir():
-        raise ExportError(output_dir, f"{nearest} is not a folder")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise ExportError(output_dir, f"no permission to write in {nearest}")
+def check_writable(folder: Path) -> None:
+    """Raise `UnwritableError` where nothing can be written into a folder, or it cannot be made, before it matters.
+
+    A folder is made for a try in the nearest one that is there, and removed at once.
+    """
+    try:
+        above = (folder, *folder.absolute().parents)
+        nearest = next(path for path in above if path.exists() or path.is_symlink())
+        if not nearest.is_dir():
+            raise UnwritableError(folder, f"{nearest} is not a folder")
+    except PermissionError as error:
+        raise UnwritableError(folder, f"no permission to look into {Path(error.filename).parent}") from error
     try:
         Path(tempfile.mkdtemp(prefix=".probe-", dir=nearest)).rmdir()
+    except PermissionError as error:
+        raise UnwritableError(folder, f"no permission to write in {nearest}") from error
     except OSError as error:
-        raise ExportError(output_dir, f"{nearest} takes no folders: {error.strerror}") from error
+        raise UnwritableError(folder, f"{nearest} takes no folders: {error.strerror}") from error
 
 
 def published_run(target: Path) -> PublishedRun | None:

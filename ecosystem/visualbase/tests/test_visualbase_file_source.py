@@ -1,4 +1,8 @@
 import logging
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -190,6 +194,38 @@ def test_a_missing_file_is_also_a_file_not_found_error(tmp_path):
         FileSource(tmp_path / "none.mp4").open()
     assert isinstance(caught.value, SourceNotFound)
     assert isinstance(caught.value, SourceError)
+
+
+@pytest.mark.skipif(not hasattr(os, "setresuid"), reason="no such permissions here")
+def test_a_file_of_somebody_else_is_not_said_to_be_no_video(make_video):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        path = folder / "ride.mp4"
+        path.write_bytes(make_video().read_bytes())
+        path.chmod(0)
+        with as_somebody_else(), pytest.raises(SourceUnreadable, match=r"ride\.mp4: cannot be read: permission denied"):
+            FileSource(path).open()
+
+
+@contextmanager
+def as_somebody_else():
+    """As a user who may read only what everybody may: root may read everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def test_a_file_without_its_end_may_still_be_a_video(make_video, tmp_path):
+    whole = make_video().read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SourceUnreadable, match="is not a video file, or its end is missing"):
+        FileSource(tmp_path / "cut.mp4").open()
 
 
 def test_a_folder_is_no_video(tmp_path):

@@ -119,3 +119,16 @@ def test_missing_empty_and_closed_sources_are_refused(tmp_path):
         ImageSource(tmp_path).open()
     with pytest.raises(SourceError, match="not open"):
         ImageSource(write(tmp_path / "1.png")).read()
+
+
+def test_a_folder_without_images_says_what_to_name_instead(tmp_path):
+    (tmp_path / ".hidden").mkdir()
+    with pytest.raises(SourceUnreadable, match=r"holds no images$"):
+        ImageSource(tmp_path).open()
+    (tmp_path / "ride10.mp4").touch()
+    (tmp_path / "ride2.mp4").touch()
+    with pytest.raises(SourceUnreadable, match=r"name a video itself, such as .*ride2\.mp4$"):
+        ImageSource(tmp_path).open()
+    write((tmp_path / "anna").mkdir() or tmp_path / "anna" / "1.png")
+    with pytest.raises(SourceUnreadable, match=r"folders in it are not looked into: name one of them, such as .*anna$"):
+        ImageSource(tmp_path).open()

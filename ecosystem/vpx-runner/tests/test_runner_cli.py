@@ -72,6 +72,9 @@ def test_save_never_overwrites_the_input(vpx, video):
         (["run.unstartable"], 2, "run the pull command"),
         (["run.first", "--set", "run.first.depth=1"], 2, "size, mode"),
         (["run.first", "--set", "nonsense"], 2, "module.key=value"),
+        (["run.first", "--set", "size=2"], 2, "such as run.first.size=2"),
+        (["run.first", "-o", "/"], 2, "-o names a file and / is a folder; --output names the results' folder"),
+        (["run.first", "--output", "/proc/none"], 2, "cannot write into /proc/none: "),
         (["run.first", "--fps", "0"], 2, "fps"),
         (["run.first", "--max-frames", "0"], 2, "max-frames"),
         (["run.first", "--viz", "live"], 2, "display"),
@@ -98,6 +101,22 @@ def test_bad_input_is_exit_code_3_without_a_traceback(vpx, tmp_path, content):
     assert result.exit_code == 3
     assert "bad.mp4" in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_a_folder_is_tried_and_nothing_is_left_there(vpx, video, tmp_path):
+    (tmp_path / "out").mkdir()
+    result = vpx("run", "run.first", "--input", video, "--max-frames", "1", "--output", tmp_path / "out")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1].startswith("1 frame, modules: ")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_variable_with_an_underscore_too_few_is_named(vpx, video, monkeypatch):
+    monkeypatch.setenv("VPX_DECODE_STALL_S", "9")
+    monkeypatch.setenv("VPX_DECODE__CPU_S", "30")
+    result = vpx("run", "run.first", "--input", video, "--max-frames", "1")
+    said = "vpx: the environment variable VPX_DECODE_STALL_S is not read; the setting's is VPX_DECODE__STALL_S\n"
+    assert (result.exit_code, result.stderr) == (0, said)
 
 
 def test_debug_shows_the_traceback(vpx, tmp_path, monkeypatch):

@@ -77,6 +77,23 @@ def test_a_setting_that_reaches_nothing_is_code_2(tmp_path: Path, assignment: st
     assert "Traceback" not in result.stderr
 
 
+def test_a_setting_without_its_module_is_understood(tmp_path: Path) -> None:
+    done = call("build", tmp_path / "a.mp4", "--set", "anchors_max=3", "-o", tmp_path / "out")
+    assert done.exit_code == 2
+    assert "must be written module.key=value; did you mean identity_builder.anchors_max? [--set]" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["config"], ["build", "none.mp4"]])
+def test_variables_that_nobody_reads_are_named(words: list[str]) -> None:
+    env = {"VPX_IDENTITY_BUILDER_STOP_YAW": "5", "VPX_FACE_DETECT_DET_SIZE": "320"}
+    lines = call(*words, env=env).stderr.splitlines()
+    assert lines[0].endswith(
+        "VPX_FACE_DETECT_DET_SIZE is not read: the one of the setting is VPX_FACE_DETECT__DET_SIZE"
+    )
+    assert lines[1].endswith("is VPX_IDENTITY_BUILDER__STOP_YAW")
+    assert all(line.startswith("note: ") for line in lines[:2])
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -363,6 +380,37 @@ def test_a_place_that_takes_no_folders_is_refused_before_anything_is_analysed(tm
     photos.mkdir()
     assert cv2.imwrite(str(photos / "a.png"), np.zeros((40, 40, 3), np.uint8))
     done = call("build", photos, "-o", "/proc/nowhere")
-    assert (done.exit_code, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert "/proc takes no folders" in done.stderr or "no permission to write in /proc" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["memory_bank", "output_dir"])
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_analysed(tmp_path: Path, name: str) -> None:
+    photos = photo_folder(tmp_path)
+    (tmp_path / "afile").write_text("mine")
+    there = sorted(tmp_path.rglob("*"))
+    for folder, why in ((tmp_path / "afile" / "x", f"{tmp_path / 'afile'} is not a folder"),):
+        done = call("build", photos, "--set", f"identity_builder.{name}={folder}", env={"COLUMNS": "200"})
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert done.stderr == f"error: {photos}: cannot write into {folder}: {why}\n"
+    assert sorted(tmp_path.rglob("*")) == there
+
+
+@pytest.mark.parametrize(
+    ("way", "said"), [("photos", "is not a folder"), ("photos/identity_builder", "it is not a folder")]
+)
+def test_a_file_in_the_way_of_the_set_is_refused_before_anything_is_analysed(
+    tmp_path: Path, way: str, said: str
+) -> None:
+    photos = photo_folder(tmp_path)
+    blocked = tmp_path / "out" / way
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("mine")
+    there = sorted(tmp_path.rglob("*"))
+    done = call("build", photos, "-o", tmp_path / "out")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert str(blocked) in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == there

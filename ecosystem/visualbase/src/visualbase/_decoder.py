@@ -58,11 +58,12 @@ def check_file(path: Path, given: str) -> Path:
             raise SourceUnreadable(path, "is not a regular file")
         if path.stat().st_size == 0:
             raise SourceUnreadable(path, "the file is empty")
-        return path.resolve()
+        with path.open("rb"):
+            return path.resolve()
     except SourceNotFound:
         raise
     except PermissionError as error:
-        raise SourceUnreadable(path, "access is denied") from error
+        raise SourceUnreadable(path, "cannot be read: permission denied") from error
     except OSError as error:
         raise SourceUnreadable(path, f"cannot be read: {error.strerror}") from error
 
@@ -245,7 +246,7 @@ def _open_container(path: Path, limits: DecodeLimits) -> InputContainer:
     except MemoryError as error:
         raise SourceUnreadable(path, NO_MEMORY) from error
     except FFmpegError as error:
-        raise SourceUnreadable(path, f"is not a video file ({error.strerror})") from error
+        raise SourceUnreadable(path, f"is not a video file, or its end is missing ({error.strerror})") from error
     if _REFUSED_FORMATS & set(container.format.name.split(",")):
         container.close()
         raise SourceUnreadable(path, f"is not a video file (format {container.format.name})")

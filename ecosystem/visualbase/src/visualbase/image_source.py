@@ -155,23 +155,34 @@ class ImageSource(BaseSource):
         return self._files or self._list_files()
 
     def _list_files(self) -> list[Path]:
+        entries: list[Path] = []
         try:
             if self._path.is_dir():
-                files = [entry for entry in self._path.iterdir() if is_image_path(entry) and entry.is_file()]
+                entries = [entry for entry in self._path.iterdir() if not entry.name.startswith(".")]
+                files = [entry for entry in entries if is_image_path(entry) and entry.is_file()]
             elif self._path.exists():
                 files = [self._path]
             else:
                 raise SourceNotFound(self._path, "no such file or folder")
         except PermissionError as error:
-            raise SourceUnreadable(self._path, "access is denied") from error
+            raise SourceUnreadable(self._path, "cannot be read: permission denied") from error
         if not files:
-            raise SourceUnreadable(self._path, "the folder holds no images")
+            raise SourceUnreadable(self._path, f"the folder holds no images{_instead(entries)}")
         return sorted(files, key=_natural_key)
 
 
 def is_image_path(path: Path) -> bool:
     """Say by its name whether a file is a visible image."""
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
+def _instead(entries: list[Path]) -> str:
+    """What to name instead of a folder that holds these and no image, as the end of a sentence."""
+    ordered = sorted(entries, key=_natural_key)
+    folders = [entry for entry in ordered if entry.is_dir()]
+    if folders:
+        return f"; folders in it are not looked into: name one of them, such as {folders[0]}"
+    return f", only other files; name a video itself, such as {ordered[0]}" if ordered else ""
 
 
 def _natural_key(path: Path) -> tuple[list[tuple[int, str]], str]:

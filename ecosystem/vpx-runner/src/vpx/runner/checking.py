@@ -9,7 +9,7 @@ from vpx.runner.decoding import DECODE_SETTINGS, Decoding
 from vpx.runner.decoding import MODULE as DECODE
 from vpx.runner.errors import SettingsError
 from vpx.runner.selection import build_module, parse_settings
-from vpx.sdk import ModuleLoadError, discover_modules, load_module_class
+from vpx.sdk import Module, ModuleLoadError, discover_modules, load_module_class, settings
 from vpx.sdk.settings import SettingDescription, described
 
 
@@ -22,12 +22,12 @@ class RunCheck:
     problems: tuple[tuple[str, str], ...]
 
 
-def check_run(wanted: Sequence[str], settings: Mapping[str, str]) -> RunCheck:
+def check_run(wanted: Sequence[str], given: Mapping[str, str]) -> RunCheck:
     """Build what is installed of ``wanted`` and what that needs or can use, with settings (``module.key`` → text).
 
     Nothing is initialized. Settings of modules that do not run are not looked at.
     """
-    grouped, installed = parse_settings(settings), discover_modules()
+    grouped, installed = parse_settings(given), discover_modules()
     names: list[str] = []
     problems: list[tuple[str, str]] = []
     waiting = list(wanted)
@@ -57,6 +57,15 @@ def describe_settings(module: str) -> Sequence[SettingDescription]:
         return described(DECODE_SETTINGS)
     describe = getattr(load_module_class(module), "describe_settings", None)
     return [] if describe is None else list(describe())
+
+
+def misspelt_variables(modules: Sequence[Module]) -> list[str]:
+    """A line for each environment variable that is not read, though it nearly is the one of a module's setting."""
+    found = []
+    for name in (*(module.name for module in modules), DECODE):
+        keys = [row.key for row in describe_settings(name)] if name in discover_modules() or name == DECODE else []
+        found += settings.misspelt_variables(name, keys)
+    return [f"the environment variable {name} is not read; the setting's is {right}" for name, right in found]
 
 
 def _lines(error: SettingsError) -> list[str]:

@@ -65,7 +65,8 @@ def run(
     ] = None,
     max_frames: Annotated[int | None, typer.Option(min=1, help="Stop after this many sampled frames.")] = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder that is told to the modules for their results.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for what the modules write; -o is something else."),
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="MODULE.KEY=VALUE", help="A module's setting; repeatable.")
@@ -75,7 +76,11 @@ def run(
     ] = Viz.TEXT,
     out_file: Annotated[
         Path | None,
-        typer.Option("-o", metavar="FILE", help="Where the lines or the video go; a video else to <input>_vpx.mp4."),
+        typer.Option(
+            "-o",
+            metavar="FILE",
+            help="File for the printed lines or the annotated video, not for results (--output).",
+        ),
     ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Log more, show a line per observation, and the time per module.")
@@ -104,7 +109,7 @@ def run(
         fps=fps,
         max_frames=max_frames,
         output=output,
-        settings=_assignments(settings or []),
+        settings=_assignments(settings or [], wanted[0]),
         save_video=viz is Viz.SAVE,
         out_file=out_file,
         verbose=verbose,
@@ -117,12 +122,14 @@ def _split(names: str | None) -> list[str]:
     return [name.strip() for name in (names or "").split(",") if name.strip()]
 
 
-def _assignments(texts: list[str]) -> dict[str, str]:
+def _assignments(texts: list[str], module: str) -> dict[str, str]:
+    """`module.key` → text; `module` is an example for who leaves it out."""
     found: dict[str, str] = {}
     for text in texts:
         name, sign, value = text.partition("=")
-        if not sign:
-            raise typer.BadParameter(f"write module.key=value, got {text!r}", param_hint="--set")
+        if not sign or "." not in name.strip().strip("."):
+            meant = f"{module}.{name.strip() or 'key'}={value.strip() or 'value'}"
+            raise typer.BadParameter(f"write module.key=value, such as {meant}, got {text!r}", param_hint="--set")
         found[name.strip()] = value.strip()
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from visualbase import Frame
 from visualbase.opening import is_images
 
+from vpx.runner.checking import misspelt_variables
 from vpx.runner.decoding import Decoding
 from vpx.runner.errors import SettingsError
 from vpx.runner.guard import EXIT_INTERNAL, EXIT_INTERRUPTED, stop_on_signals
@@ -54,7 +56,8 @@ def run_modules(options: RunOptions) -> int:
             output_dir=options.output,
             include_optional=options.include_optional,
         )
-        runner.resolve()
+        for line in misspelt_variables(runner.resolve()):
+            typer.echo(f"vpx: {line}", err=True)
         if quiet and options.fps is None and not is_images(options.source):
             typer.echo("vpx: without --fps every frame is looked at", err=True)
         if options.save_video:
@@ -86,6 +89,8 @@ def _open_lines(options: RunOptions, stack: ExitStack) -> TextIO | None:
     if options.save_video or options.out_file is None:
         return None
     _refuse_overwriting_input(options.out_file, options.source)
+    if options.out_file.is_dir():
+        raise SettingsError(f"-o names a file and {options.out_file} is a folder; --output names the results' folder")
     try:
         return stack.enter_context(options.out_file.open("w", encoding="utf-8"))
     except OSError as error:
@@ -93,12 +98,19 @@ def _open_lines(options: RunOptions, stack: ExitStack) -> TextIO | None:
 
 
 def _refuse_no_folder(output: Path | None) -> None:
-    """Raise `SettingsError` where no folder can be, before anything is run."""
+    """Raise `SettingsError` where no folder can be made or written into, before anything is run.
+
+    A folder is made for a try in the nearest one that is there, and removed at once.
+    """
     if output is None:
         return
-    nearest = next(path for path in (output, *output.absolute().parents) if path.exists() or path.is_symlink())
-    if not nearest.is_dir():
-        raise SettingsError(f"cannot write into {output}: {nearest} is not a folder")
+    try:
+        nearest = next(path for path in (output, *output.absolute().parents) if path.exists() or path.is_symlink())
+        if not nearest.is_dir():
+            raise SettingsError(f"cannot write into {output}: {nearest} is not a folder")
+        Path(tempfile.mkdtemp(prefix=".probe-", dir=nearest)).rmdir()
+    except OSError as error:
+        raise SettingsError(f"cannot write into {output}: {error.strerror or type(error).__name__}") from error
 
 
 def _refuse_overwriting_input(target: Path, source: Path) -> None:

@@ -75,6 +75,7 @@ class LiteRunner:
         self._on_frame = on_frame
         self._keep_observations = keep_observations
         self._settings = parse_settings(settings or {})
+        self._told = sorted(settings or {})
         self._settings.pop(DECODE, None)
         self._decoding = Decoding.of(settings or {})
         self._output_dir = output_dir
@@ -153,6 +154,7 @@ class LiteRunner:
             "fps": fps,
             "source_fps": stream.fps,
             "source_files": stream.files,
+            "settings": self._told,
         }
 
     def _start(self, modules: list[Module], info: dict[str, object], endings: ExitStack, result: RunResult) -> None:

@@ -50,6 +50,16 @@ def environment_name(module: str, key: str) -> str:
     return f"VPX_{module.replace('.', '_')}__{key}".upper()
 
 
+def misspelt_variables(
+    module: str, keys: Sequence[str], environ: Mapping[str, str] | None = None
+) -> list[tuple[str, str]]:
+    """Variables that nobody reads and that only differ in underscores from a setting's, each with the right one."""
+    right = [environment_name(module, key) for key in keys]
+    meant = {name.replace("_", ""): name for name in right}
+    found = [(name, meant.get(name.replace("_", ""))) for name in sorted(os.environ if environ is None else environ)]
+    return [(name, name_meant) for name, name_meant in found if name_meant is not None and name not in right]
+
+
 def resolve_numbers(
     module: str,
     rows: Sequence[NumberSetting],
