@@ -128,17 +128,18 @@ class MemoryBankError(IdentityBuilderError, ValueError):
 
 
 class UnwritableError(IdentityBuilderError, OSError):
-    """Nothing can be written into `folder`; found out before anything was computed for it."""
+    """Nothing can be written into `folder`, which the setting `key` names; found out before anything was computed."""
 
     exit_code = 2
 
-    def __init__(self, folder: Path, reason: str) -> None:
+    def __init__(self, folder: Path, reason: str, key: str) -> None:
         self.folder = folder
         self.reason = reason
-        super().__init__(f"cannot write into {folder}: {reason}")
+        self.key = key
+        super().__init__(str(self))
 
     def __str__(self) -> str:
-        return f"cannot write into {self.folder}: {self.reason}"
+        return f"cannot write into {self.folder} ({self.key}): {self.reason}"
 
 
 class ExportError(IdentityBuilderError, OSError):

@@ -10,7 +10,7 @@ from vpx.sdk import BarMark, BBoxMark, DrawStyle
 
 from .core.buckets import EXPRESSION_BINS, PITCH_BINS, YAW_BINS
 from .core.fates import FaceFate, Progress
-from .core.results import RunResult
+from .core.results import RunResult, StopReason
 from .core.words import counted
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ class IdentityOutput:
     coverage: list[float]
 
 
-def summary(result: RunResult) -> list[str]:
-    """What a video's sets hold, in lines for people."""
+def summary(result: RunResult, *, photos: bool = False) -> list[str]:
+    """What a video's sets, or those of `photos`, hold, in lines for people."""
     lines = [
         f"person {person.person_id}: {counted(len(person.anchors), 'anchor')}, {len(person.coverage_images)} coverage, "
         f"{len(person.challenge)} challenge; yaw {person.coverage.yaw}, pitch {person.coverage.pitch}, "
@@ -67,7 +67,8 @@ def summary(result: RunResult) -> list[str]:
     ]
     if result.pair:
         lines.append(counted(len(result.pair), "pair image"))
-    ended = f"{counted(result.frames, 'frame')}, {str(result.stop_reason).replace('_', ' ')}"
+    reason = "all looked at" if photos and result.stop_reason is StopReason.END_OF_VIDEO else str(result.stop_reason)
+    ended = f"{counted(result.frames, 'photo' if photos else 'frame')}, {reason.replace('_', ' ')}"
     return [*(lines or ["no person found; result.json says why"]), ended]
 
 

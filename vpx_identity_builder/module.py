@@ -89,6 +89,7 @@ class IdentityBuilder(Module):
         self._unpublished: Run | None = None
         self._source = SourceInfo()
         self._place: Place | None = None
+        self._photos = False
         self._stop_signalled = False
         self._windows: tuple[HighlightWindow, ...] | None = None
         self._step_timings: dict[str, float] | None = None
@@ -132,7 +133,7 @@ class IdentityBuilder(Module):
             return []
         if self.kept_earlier:
             return [self.kept_earlier]
-        return [*frame_output.summary(self.result), *self.remarks]
+        return [*frame_output.summary(self.result, photos=self._photos), *self.remarks]
 
     def begin_run(self, info: Mapping[str, Any]) -> None:
         """Hear from the runner which video comes next; optional.
@@ -255,7 +256,8 @@ class IdentityBuilder(Module):
         self.output_path = run.publish(self.result)
         self.hook_faults = tuple(run.hooks.faults)
         self.kept_earlier = run.place.kept_earlier
-        self.remarks = (*run_notes(self.result, photos=bool(run.source.files)), *recognitions(self.result))
+        self._photos = bool(run.source.files)
+        self.remarks = (*run_notes(self.result, photos=self._photos), *recognitions(self.result))
         self._unpublished, self._source, self._stop_signalled = None, SourceInfo(), False
         return self.result
 

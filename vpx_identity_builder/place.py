@@ -68,7 +68,7 @@ def check_folders(settings: Settings) -> None:
     if settings.origins["output_dir"] != "default":
         check_writable(settings.output.output_dir)
     if settings.output.memory_bank is not None:
-        check_writable(settings.output.memory_bank)
+        check_writable(settings.output.memory_bank, "memory_bank")
 
 
 @dataclass(frozen=True, slots=True)

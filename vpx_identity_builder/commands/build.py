@@ -49,6 +49,8 @@ PHOTO_SETTINGS: Mapping[str, object] = {
     "stop_when_covered": False,
 }
 """Photos are no film: each stands for itself, nothing moves from one to the next, and all are looked at."""
+NOT_REPLACED = ": a run that did not look at everything does not replace it; another --output gives this one its place"
+"""What is said of an earlier set that is kept, after that it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ def _run(module: IdentityBuilder, source: Path, asked: Request) -> int:
     if ended.stop_reason == "interrupted":
         _say_interrupted(source, module)
         return INTERRUPTED
-    for remark in [module.kept_earlier] if module.kept_earlier else module.remarks:
+    for remark in [f"{module.kept_earlier}{NOT_REPLACED}"] if module.kept_earlier else module.remarks:
         note(f"{_shown(source)}: {remark}")
     if module.result is None:
         say(f"{_shown(source)}: no frame could be read")

@@ -74,24 +74,24 @@ def target_folder(
     raise FolderNameError(video_id, "the name and all its suffixes are taken by other content")
 
 
-def check_writable(folder: Path) -> None:
+def check_writable(folder: Path, key: str = "output_dir") -> None:
     """Raise `UnwritableError` where nothing can be written into a folder, or it cannot be made, before it matters.
 
-    A folder is made for a try in the nearest one that is there, and removed at once.
+    A folder is made for a try in the nearest one that is there, and removed at once. `key`: the setting that names it.
     """
     try:
         above = (folder, *folder.absolute().parents)
         nearest = next(path for path in above if path.exists() or path.is_symlink())
         if not nearest.is_dir():
-            raise UnwritableError(folder, f"{nearest} is not a folder")
+            raise UnwritableError(folder, f"{nearest} is not a folder", key)
     except PermissionError as error:
-        raise UnwritableError(folder, f"no permission to look into {Path(error.filename).parent}") from error
+        raise UnwritableError(folder, f"no permission to look into {Path(error.filename).parent}", key) from error
     try:
         Path(tempfile.mkdtemp(prefix=".probe-", dir=nearest)).rmdir()
     except PermissionError as error:
-        raise UnwritableError(folder, f"no permission to write in {nearest}") from error
+        raise UnwritableError(folder, f"no permission to write in {nearest}", key) from error
     except OSError as error:
-        raise UnwritableError(folder, f"{nearest} takes no folders: {error.strerror}") from error
+        raise UnwritableError(folder, f"{nearest} takes no folders: {error.strerror}", key) from error
 
 
 def published_run(target: Path) -> PublishedRun | None:

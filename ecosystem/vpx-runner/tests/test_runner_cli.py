@@ -74,7 +74,7 @@ def test_save_never_overwrites_the_input(vpx, video):
         (["run.first", "--set", "nonsense"], 2, "module.key=value"),
         (["run.first", "--set", "size=2"], 2, "such as run.first.size=2"),
         (["run.first", "-o", "/"], 2, "-o names a file and / is a folder; --output names the results' folder"),
-        (["run.first", "--output", "/proc/none"], 2, "cannot write into /proc/none: "),
+        (["run.first", "--output", "/proc/none"], 2, "cannot write into /proc/none, as no folder can be made there: "),
         (["run.first", "--fps", "0"], 2, "fps"),
         (["run.first", "--max-frames", "0"], 2, "max-frames"),
         (["run.first", "--viz", "live"], 2, "display"),

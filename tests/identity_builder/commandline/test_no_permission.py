@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -77,6 +79,22 @@ def test_a_folder_of_somebody_else_is_one_line_and_code_3(out: Path, words: Call
     assert str(out / "ride") in done.stderr
     assert done.stderr.endswith("cannot read it: permission denied\n" if words is rebuild else ": permission denied\n")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("folder", ["out", "out/x", "out/ride"])
+def test_a_build_into_a_folder_of_somebody_else_is_refused_at_once(out: Path, folder: str) -> None:
+    photo = out.parent / "ride.png"
+    cv2.imwrite(str(photo), np.zeros((40, 40, 3), np.uint8))
+    photo.chmod(0o644)
+    (out / "ride").chmod(0o755)
+    (out / "ride" / "identity_builder").chmod(0o755)
+    there = sorted(out.rglob("*"))
+    with without_rights():
+        done = call("build", photo, "-o", out.parent / folder)
+    assert (done.exit_code, done.stdout) == (2, ""), done.output
+    assert "no permission to write in " in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert sorted(out.rglob("*")) == there
 
 
 @pytest.mark.parametrize(("words", "name"), [(query, "identity_builder/result.json"), (rebuild, "run.sqlite")])

@@ -110,7 +110,8 @@ def _refuse_no_folder(output: Path | None) -> None:
             raise SettingsError(f"cannot write into {output}: {nearest} is not a folder")
         Path(tempfile.mkdtemp(prefix=".probe-", dir=nearest)).rmdir()
     except OSError as error:
-        raise SettingsError(f"cannot write into {output}: {error.strerror or type(error).__name__}") from error
+        reason = error.strerror or type(error).__name__
+        raise SettingsError(f"cannot write into {output}, as no folder can be made there: {reason}") from error
 
 
 def _refuse_overwriting_input(target: Path, source: Path) -> None:
