@@ -18,7 +18,7 @@ from .errors import BusyError, IdentityBuilderError
 from .hooks_faults import HookFault
 from .observations import OPTIONAL, to_samples
 from .observations_read import BAD_INPUT
-from .place import Place, SourceInfo, check_folders
+from .place import Place, SourceInfo, check_memory
 from .recovery import tidy
 from .remarks import FRAME_LIMIT, TRUNCATED, UNREADABLE_PART, recognitions, run_notes
 from .run import Run
@@ -147,11 +147,11 @@ class IdentityBuilder(Module):
             logger.warning(line)
 
     def initialize(self) -> None:
-        """Read the highlight windows and look at the folders that the settings name, before the first frame.
+        """Read the highlight windows and see whether the memory bank can be written, before the first frame.
 
         Raises `InputError`, `UnwritableError`.
         """
-        check_folders(self.settings)
+        check_memory(self.settings)
         for line in misspelt_variables(os.environ, (f"{self.name}.{key}" for key in self.settings.origins)):
             logger.warning(line)
         path = self.settings.highlights.windows

@@ -63,10 +63,8 @@ def _claimed_content(folder: Path) -> str | None:
     return claimed_content(folder) or content_of(folder / LOG_NAME)
 
 
-def check_folders(settings: Settings) -> None:
-    """Raise `UnwritableError` where a folder that the settings name cannot be written into."""
-    if settings.origins["output_dir"] != "default":
-        check_writable(settings.output.output_dir)
+def check_memory(settings: Settings) -> None:
+    """Raise `UnwritableError` where the memory bank that the settings name cannot be written."""
     if settings.output.memory_bank is not None:
         check_writable(settings.output.memory_bank, "memory_bank")
 

@@ -32,7 +32,7 @@ from vpx_identity_builder.errors import BusyError, InputError, SettingProblem, S
 from vpx_identity_builder.export.folder import check_writable
 from vpx_identity_builder.module import IdentityBuilder
 from vpx_identity_builder.names import printable
-from vpx_identity_builder.place import check_folders
+from vpx_identity_builder.place import check_memory
 from vpx_identity_builder.remarks import FRAME_LIMIT, TRUNCATED
 from vpx_identity_builder.settings import resolve
 from vpx_identity_builder.windows import read_windows, total_seconds
@@ -139,7 +139,7 @@ def build_one(source: Path, asked: Request) -> Outcome:
     code = 0
     try:
         module = IdentityBuilder(_settings_for(source, asked))
-        check_folders(module.settings)
+        check_memory(module.settings)
         check_writable(module.settings.output.output_dir)
         code = _run(module, source, asked)
     except KeyboardInterrupt:
