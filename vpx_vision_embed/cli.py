@@ -30,10 +30,14 @@ from vpx_vision_embed.pull import pull_state_dict
 
 EXIT_SETTINGS, EXIT_UNREADABLE, EXIT_PARTLY = 2, 3, 5
 
-_BENCH_WIDTH = 150
+_BENCH_WIDTH, _MODELS_WIDTH = 150, 110
+_LOCAL_MEANS = """
+local: ONNX files run on ONNX Runtime; timm: weights for torch (extra `timm`), or to make ONNX files of.
+`vision-embed pull KEY` fetches weights, `vision-embed export KEY --precision ...` makes ONNX files."""
 
 app = typer.Typer(
-    help="General-vision embeddings of image crops.",
+    help="Embeddings of image crops by general vision models: what is new in a picture, never who is on it.",
+    epilog="To begin: `vision-embed pull bundled`, then `vision-embed embed a.jpg b.jpg`.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -42,23 +46,30 @@ app = typer.Typer(
 
 @app.command()
 def models() -> None:
-    """List the models: what there is, what is local, whose novelty scale was measured."""
+    """List the models: which are local and in what form, whose novelty scale was measured."""
     table = Table("key", "dim", "licence", "local", "calibrated", box=None, pad_edge=False)
     for spec in MODELS:
-        table.add_row(spec.key, str(spec.dim), spec.licence, _state(spec), "yes" if spec.novelty.calibrated else "no")
-    Console().print(table)
+        table.add_row(spec.key, str(spec.dim), spec.licence, _local(spec), "yes" if spec.novelty.calibrated else "no")
+    Console(width=max(Console().width, _MODELS_WIDTH)).print(table)
+    typer.echo(_LOCAL_MEANS)
 
 
 @app.command()
 def pull(
-    name: Annotated[str, typer.Argument(help="A model's key; `bundled` for the bundled one.")],
-    revision: Annotated[str | None, typer.Option(help="Commit, for a model that is not pinned.")] = None,
-    sha256: Annotated[str | None, typer.Option(help="What the file must be; recorded.")] = None,
+    name: Annotated[str, typer.Argument(help="A key of `vision-embed models`, or `bundled`.")],
+    revision: Annotated[
+        str | None, typer.Option(help="Commit of its repository, for a model that is not pinned.")
+    ] = None,
+    sha256: Annotated[
+        str | None, typer.Option(help="What its file must be, 64 hex digits, for a model that is not pinned.")
+    ] = None,
 ) -> None:
     """Fetch the weights of a model, verified. Does nothing if they are local already."""
     try:
         spec = get_spec(name)
         from_hub = isinstance(spec.source, HubSource)
+        if not from_hub and (revision or sha256):
+            raise WeightsError(f"{spec.key} is pinned by this version: leave out --revision and --sha256")
         path = pull_state_dict(spec, revision, sha256) if from_hub else pull_weights(spec)
     except StoreError as error:
         raise _fail(error, EXIT_SETTINGS) from error
@@ -71,8 +82,8 @@ def pull(
 
 @app.command()
 def export(
-    name: Annotated[str, typer.Argument(help="A model's key; its weights must be local.")],
-    precision: Annotated[ExportPrecision, typer.Option(help="fp32, fp16 or int8.")] = "fp32",
+    name: Annotated[str, typer.Argument(help="A key of `vision-embed models`; its weights must be local.")],
+    precision: Annotated[ExportPrecision, typer.Option(help="Of the file that is written.")] = "fp32",
     calibrate: Annotated[
         Path | None, typer.Option(help="Photo, folder of photos or video; int8 of the bundled model needs one.")
     ] = None,
@@ -97,12 +108,16 @@ def export(
 @app.command()
 def embed(
     images: Annotated[list[Path], typer.Argument(help="Image files; each is embedded whole (its centre square).")],
-    model: Annotated[str, typer.Option(help="A model's key, or auto.")] = "auto",
+    model: Annotated[
+        str, typer.Option(help="A key of `vision-embed models`; auto: DINOv2 if it is local, else the bundled one.")
+    ] = "auto",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write an .npz: paths, embeddings, model.")
     ] = None,
 ) -> None:
     """Embed images and print their cosine distances to the first one."""
+    if output is not None:
+        _check_writable(output)
     readable: list[Path] = []
     vectors: list[NDArray[np.float32]] = []
     try:
@@ -110,8 +125,8 @@ def embed(
             version = embedder.spec.version
             for path in images:
                 image = _read(path)
-                if image is None:
-                    typer.echo(f"vision-embed: {path} is not a readable image", err=True)
+                if isinstance(image, str):
+                    typer.echo(f"vision-embed: {path} is not a readable image: {image}", err=True)
                 else:
                     readable.append(path)
                     vectors.append(embedder.embed([image])[0])
@@ -131,12 +146,18 @@ def embed(
 
 @app.command()
 def bench(
-    model: Annotated[list[str] | None, typer.Option(help="A model's key; may be repeated.")] = None,
-    backend: Annotated[BackendName, typer.Option(help="auto, onnx or timm.")] = "auto",
-    precision: Annotated[Precision, typer.Option(help="fp32, fp16, bf16 or int8.")] = "fp32",
-    device: Annotated[Device, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[list[int] | None, typer.Option(min=1, help="CPU threads; may be repeated.")] = None,
-    batch: Annotated[list[int] | None, typer.Option(min=1, help="Images per call; may be repeated.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="A key of `vision-embed models`, or auto; may be repeated.")
+    ] = None,
+    backend: Annotated[BackendName, typer.Option(help="auto: ONNX Runtime if an ONNX file is local.")] = "auto",
+    precision: Annotated[Precision, typer.Option(help="fp16 and int8 need an export; bf16 is for timm.")] = "fp32",
+    device: Annotated[Device, typer.Option(help="auto: CUDA where the library offers it.")] = "auto",
+    threads: Annotated[
+        list[int] | None, typer.Option(min=1, help="CPU threads; may be repeated; by default 1 and 2.")
+    ] = None,
+    batch: Annotated[
+        list[int] | None, typer.Option(min=1, help="Images per call; may be repeated; by default 1 and 8.")
+    ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds; the best is reported.")] = 15,
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the table as JSON.")] = None,
 ) -> None:
@@ -167,26 +188,26 @@ def main() -> None:
     app()
 
 
-def _state(spec: ModelSpec) -> str:
-    if not weights.is_present(spec):
-        return "no"
-    try:
-        if weights.has_onnx(spec):
-            weights.locate(spec)
-        else:
-            weights.locate_state_dict(spec)
-    except WeightsError:
-        return "wrong file"
-    return "yes"
+def _local(spec: ModelSpec) -> str:
+    """Such as "ONNX fp32, ONNX int8 (wrong file), timm", or "no"."""
+    files = weights.local_files(spec)
+    return ", ".join(f"{file.form} ({file.problem})" if file.problem else file.form for file in files) or "no"
 
 
-def _read(path: Path) -> NDArray[np.uint8] | None:
+def _read(path: Path) -> NDArray[np.uint8] | str:
+    """The image, or why there is none."""
+    if path.is_dir():
+        return "it is a folder; name the images in it"
     try:
         content = np.fromfile(path, np.uint8)
         image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-    except (OSError, cv2.error):
-        return None
-    return None if image is None else np.asarray(image, np.uint8)
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    except cv2.error:
+        image = None
+    if image is None:
+        return "it is no image of a known format, or damaged" if content.size else "it is empty"
+    return np.asarray(image, np.uint8)
 
 
 def _check_writable(path: Path) -> None:

@@ -89,6 +89,8 @@ class VisionEmbedder:
         self.spec = choose_model(model)
         torch_only = precision == "bf16" or compiled
         chosen = _choose_backend(self.spec, backend, torch_only)
+        if chosen == "timm" and self.spec.timm_name is None:
+            raise BackendError(f"{self.spec.key} runs on ONNX Runtime only: choose the backend onnx or auto")
         if chosen == "onnx" and torch_only:
             what = "torch.compile" if compiled else "precision bf16"
             raise BackendError(f"{what} is for the backend timm, which {self.spec.key} does not run on here")

@@ -41,7 +41,8 @@ class WeightsCorruptError(WeightsError):
     """A file is there, but its SHA-256 is not the expected one."""
 
     def __init__(self, path: Path, expected: str, found: str, remedy: str) -> None:
-        super().__init__(f"{path} has SHA-256 {found[:12]}…, expected {expected[:12]}…: {remedy}")
+        sums = f"SHA-256 {found[:12]}…, expected {expected[:12]}…"
+        super().__init__(f"{path} is not the file that it should be ({sums}): {remedy}")
         self.path = path
         self.expected = expected
         self.found = found

@@ -81,13 +81,13 @@ def pull_state_dict(
             checksum is recorded beside the file and asked for at every load.
         download: how the file comes.
 
-    Raises WeightsUnpinnedError, PullError; nothing is stored then.
+    Raises WeightsError (the row has a checksum of its own), WeightsUnpinnedError, PullError; nothing is stored then.
     """
     source, file = spec.source, spec.timm_file
     if not isinstance(source, HubSource) or file is None:
         raise PullError(f"{spec.key} does not come from a model repository")
     if can_pull(spec) and (revision or sha256):
-        raise PullError(f"{spec.key} is pinned by this version; leave out --revision and --sha256")
+        raise WeightsError(f"{spec.key} is pinned by this version: leave out --revision and --sha256")
     commit, expected = source.revision or revision, file.sha256 or (sha256 or "").lower()
     try:
         local = locate_state_dict(spec)

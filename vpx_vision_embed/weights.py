@@ -11,7 +11,11 @@ import hashlib
 import importlib.metadata
 import os
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import get_args
 
 from vpx.sdk import get_models_dir
 
@@ -20,11 +24,20 @@ from vpx_vision_embed.errors import (
     WeightsError,
     WeightsMissingError,
     WeightsUnpinnedError,
+    WeightsUnsafeError,
 )
-from vpx_vision_embed.models import ModelSpec, PackageSource, WeightFile
+from vpx_vision_embed.models import ExportPrecision, ModelSpec, PackageSource, WeightFile
 from vpx_vision_embed.onnx_files import require_only_beside
 
 _SUM_LINE = re.compile(r"([0-9a-fA-F]{64})[ \t]+\*?(.+)")
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """One form in which a model is here, such as "ONNX fp16" or "timm", and in a word or two what is wrong with it."""
+
+    form: str
+    problem: str | None
 
 
 def vision_dir() -> Path:
@@ -80,6 +93,32 @@ def has_state_dict(spec: ModelSpec) -> bool:
     return _state_dict_path(spec) is not None
 
 
+def local_files(spec: ModelSpec) -> list[LocalFile]:
+    """Every form of a model that is here, verified: ONNX by precision, then the weights for timm."""
+    found = [
+        LocalFile(f"ONNX {precision}", _problem(partial(locate, spec, precision)))
+        for precision in get_args(ExportPrecision)
+        if (has_onnx(spec) if precision == "fp32" else (vision_dir() / onnx_name(spec, precision)).is_file())
+    ]
+    if has_state_dict(spec):
+        found.append(LocalFile("timm", _problem(partial(locate_state_dict, spec))))
+    return found
+
+
+def _problem(look: Callable[[], Path]) -> str | None:
+    try:
+        look()
+    except WeightsCorruptError:
+        return "wrong file"
+    except WeightsUnpinnedError:
+        return "no checksum"
+    except WeightsUnsafeError:
+        return "refers to other files"
+    except WeightsError:
+        return "unreadable"
+    return None
+
+
 def locate(spec: ModelSpec, precision: str = "fp32") -> Path:
     """The verified ONNX model file of a row at a precision; its external data lies verified beside it.
 
@@ -90,12 +129,14 @@ def locate(spec: ModelSpec, precision: str = "fp32") -> Path:
         WeightsUnsafeError: a model that refers to data outside its own files.
     """
     name, files, remedies = spec.onnx[0].name, spec.onnx, remedy(spec)
-    folder = _find_folder(spec, name)
+    folder, places, wanted = _find_folder(spec, name), _search_dirs(spec), spec.key
     if precision != "fp32":
         name, folder = onnx_name(spec, precision), vision_dir()
-        files, remedies = (WeightFile(name),), f"run `vision-embed export {spec.key} --precision {precision}`"
+        pictures = " --calibrate PHOTOS" if precision == "int8" and spec.timm_name is None else ""
+        files, remedies = (WeightFile(name),), f"run `vision-embed export {spec.key} --precision {precision}{pictures}`"
+        places, wanted = [folder], f"{spec.key} in {precision}"
     if folder is None or not (folder / name).is_file():
-        raise WeightsMissingError(spec.key, _search_dirs(spec), remedies)
+        raise WeightsMissingError(wanted, places, remedies)
     model = folder / name
     sums = _expected_sums(spec, model, files)
     for file_name, expected in sums.items():

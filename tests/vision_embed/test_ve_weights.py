@@ -14,6 +14,7 @@ from vpx_vision_embed.errors import (
     PullError,
     StoreError,
     WeightsCorruptError,
+    WeightsError,
     WeightsMissingError,
     WeightsUnpinnedError,
     WeightsUnsafeError,
@@ -326,7 +327,7 @@ def test_half_a_pin_is_none(models_dir: Path, given: tuple[str | None, str | Non
 
 
 def test_a_pin_cannot_be_overruled(models_dir: Path) -> None:
-    with pytest.raises(PullError, match="is pinned by this version"):
+    with pytest.raises(WeightsError, match="is pinned by this version"):
         pull_state_dict(hub_row(b"weights"), "main", "0" * 64, no_hub)
 
 

@@ -108,7 +108,7 @@ class _Desk:
                 quickly_resized(crop, self._spec.preprocessing, self._square, planes)
             self._session.run_with_iobinding(self._binding)
         except ORT_ERRORS as error:
-            raise BackendError(f"ONNX Runtime refused a batch of {count} crops: {error}") from error
+            raise BackendError(f"ONNX Runtime refused pixels of shape {self._planes[:count].shape}: {error}") from error
         return self._rows[:count]
 
     def _bind(self, count: int) -> None:

@@ -25,7 +25,7 @@ try:
     from vpx_vision_embed.backends.siglip import image_tower, renamed
 except (ImportError, RuntimeError) as error:  # torchvision without its operators stops with RuntimeError
     raise BackendUnavailableError(
-        "timm and torch are not usable here: install the extra `timm` of vpx-identity-builder"
+        "timm and torch are not usable here: install the extra `timm` (docs/vision-embed.md says how)"
     ) from error
 
 

@@ -32,7 +32,8 @@ def read_calibration(path: Path) -> Calibration:
     except OSError as error:
         raise ExportError(f"{path} cannot be read: {error.strerror or error}") from error
     if not pictures:
-        raise ExportError(f"{path} holds no picture of at least {SMALLEST_PX} px: give a photo, a folder or a video")
+        what = "holds no picture (folders in it are not searched)" if path.is_dir() else "is no picture or video"
+        raise ExportError(f"{path} {what} of at least {SMALLEST_PX} px: give a photo, a folder of photos or a video")
     return calibration_of(pictures)
 
 
