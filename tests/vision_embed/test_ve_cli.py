@@ -67,7 +67,7 @@ def test_models_says_what_local_means(models_dir: Path) -> None:
     listed = runner.invoke(app, ["models"]).stdout
 
     assert "vision-embed pull KEY" in listed
-    assert "for ONNX Runtime" in listed
+    assert "ONNX files run on ONNX Runtime" in listed
 
 
 def test_embed_prints_distances_and_writes_vectors(fake_model: str, pictures: list[Path], tmp_path: Path) -> None:
