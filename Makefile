@@ -80,6 +80,7 @@ IDENTITY_TORTURE_SECONDS ?= 600
 ROUNDS ?= 26
 torture: setup $(SAMPLE)
 	$(BIN)/python -m tests.torture.kills --rounds $(ROUNDS)
+	$(BIN)/python -m tests.torture.deaths
 	IDENTITY_TORTURE_SECONDS=$(IDENTITY_TORTURE_SECONDS) $(BIN)/python -m pytest -q tests/torture
 	$(BIN)/python -m tests.torture.fuzz --seconds $(IDENTITY_TORTURE_SECONDS)
 

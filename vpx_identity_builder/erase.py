@@ -1,24 +1,26 @@
 """Erasing what was kept of a video or a person, and proving it (docs/guarantees.md).
 
 Removed are images, documents, the report, rows of the run log (overwritten), shares of memory-bank nodes, leftovers of
-killed runs, and copies of the images elsewhere in the output folder. Then every file is searched for the embeddings and
-images that were known before; `erased.json` keeps what was done when, without anything of a face.
+killed runs, and copies of the images elsewhere in the output folder. What is visible goes first and the log last: it
+knows what to search every other file for. `erasing.json` stays where an erasure breaks off, and the next call completes
+it; in the end `erased.json` keeps what was done when, without anything of a face.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from vpx_identity_builder.claim import claimed_content
 from vpx_identity_builder.erasure import banks, log, published
-from vpx_identity_builder.erasure.note import NOTE, Erasure, add_note, read_note, when
+from vpx_identity_builder.erasure.note import add_note
+from vpx_identity_builder.erasure.plan import Outcome, Plan
 from vpx_identity_builder.erasure.remembered import MARK, complete, mark_unknown, marked
 from vpx_identity_builder.erasure.targets import Target, barred, unwritable, video_folders
 from vpx_identity_builder.erasure.traces import Remainder, Search, Traces, files_under, sha256_of
+from vpx_identity_builder.erasure.unfinished import Begun, begin, begun, end
 from vpx_identity_builder.errors import (
     BarredError,
     BusyError,
@@ -26,8 +28,9 @@ from vpx_identity_builder.errors import (
     IdentityBuilderError,
     InputError,
     MemoryBankError,
+    UnfinishedErasureError,
 )
-from vpx_identity_builder.export.atomic import repair
+from vpx_identity_builder.export.atomic import repair, withdraw
 from vpx_identity_builder.export.folder import SET_FOLDER
 from vpx_identity_builder.published import IMAGE_SUFFIXES, read_person
 from vpx_identity_builder.runlog.schema import sidecars
@@ -36,67 +39,30 @@ COMPANIONS = ("_meta.json", ".json", ".txt", ".caption")
 """What exporters put beside an image under its name."""
 
 
-@dataclass(slots=True)
-class Plan:
-    """What is known of a target before anything is removed.
-
-    `shown`: who is published, with the faces on their images. `logs`: each with the number that it knows the person by,
-    None where all of it goes. `unread`: banks that nobody can look into. `bank_missing`: a memory bank learnt from the
-    video, and none that may be it is at hand.
-    """
-
-    target: Target
-    shown: log.Shown = field(default_factory=dict)
-    traces: Traces = field(default_factory=Traces)
-    images: list[Path] = field(default_factory=list)
-    documents: list[Path] = field(default_factory=list)
-    logs: list[tuple[Path, int | None]] = field(default_factory=list)
-    log_rows: int = 0
-    banks: list[banks.BankKnows] = field(default_factory=list)
-    unread: list[Remainder] = field(default_factory=list)
-    copies: list[Path] = field(default_factory=list)
-    bank_missing: bool = False
-
-    @property
-    def empty(self) -> bool:
-        """Nothing is kept of the target."""
-        return not (self.images or self.documents or self.logs or self.banks or self.copies)
-
-    @property
-    def staying(self) -> tuple[str, ...]:
-        """Files of a video's folder that its erasure leaves: the note, and the mark of a bank still to be searched."""
-        return (NOTE, MARK) if self.bank_missing or self.unread else (NOTE,)
-
-    @property
-    def erased_before(self) -> bool:
-        """A note tells that the whole video was erased; a bank named later can still be searched."""
-        note = read_note(self.target.folder / NOTE)
-        return self.target.what == "video" and note is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What was removed, and what the search afterwards found."""
-
-    plan: Plan
-    erasure: Erasure
-    remaining: tuple[Remainder, ...]
-
-
-def plan(target: Target, output: Path, bank_folders: Sequence[Path] = (), banks_named: bool = False) -> Plan:
+def plan(
+    target: Target,
+    output: Path,
+    bank_folders: Sequence[Path] = (),
+    banks_named: bool = False,
+    look_only: bool = False,
+) -> Plan:
     """Look at everything that is kept of a target. `banks_named`: the folders are those that the caller knows it used.
+
+    `look_only`: nothing is touched, not even what a dead process left; of logs that no run closed, no rows are counted.
 
     Raises `InputError` (no such video), `QueryError` (no such person), `RunLogError`, `BusyError` (a build runs), and
     `BarredError` (folders that what has to go cannot be removed from).
     """
-    made = Plan(target)
+    made = Plan(target, look_only=look_only)
     if claimed_content(target.folder) is not None:
         raise BusyError(target.folder)
     if target.folder.is_dir():
         _refuse(unwritable([target.folder]) if target.what == "log" else barred(target.folder))
-        repair(target.set_folder)
-    if target.what == "person" and target.set_folder.is_dir():
-        made.shown = published.shown(target.set_folder)
+        if not look_only:
+            repair(target.set_folder)
+        made.before = _begun_before(target)
+    if target.what == "person" and made.set_folder.is_dir():
+        made.shown = published.shown(made.set_folder)
     _plan_logs(made)
     if target.what != "log":
         _plan_banks(made, [output, *bank_folders])
@@ -106,7 +72,7 @@ def plan(target: Target, output: Path, bank_folders: Sequence[Path] = (), banks_
         _refuse(unwritable(path.parent for path in made.copies))
     if made.empty and not made.bank_missing and not (banks_named and made.erased_before):
         if made.shown:
-            read_person(target.set_folder, target.person_id or 0)
+            read_person(made.set_folder, target.person_id or 0)
         raise InputError(str(target.folder), "nothing is kept of this video" + _who(target))
     return made
 
@@ -114,26 +80,20 @@ def plan(target: Target, output: Path, bank_folders: Sequence[Path] = (), banks_
 def carry_out(made: Plan, output: Path, now: datetime, bank_folders: Sequence[Path] = ()) -> Outcome:
     """Remove, search, and write the note. Raises `ExportError`, `RunLogError` and `MemoryBankError`; what they stopped
     is done by the next call."""
-    target = made.target
+    target, roots = made.target, [output, *bank_folders]
     try:
+        began = made.erasure(now)
+        begin(target.folder, began, _numbers(made))
         _remove(made)
-        found, searched = search(made.traces, [output, *bank_folders])
-        remaining = (*found, *made.unread)
-        erasure = Erasure(
-            erased_at=when(now),
-            what=target.what,
-            person_id=target.person_id,
-            reason=target.reason,
-            images=len(made.images),
-            documents=len(made.documents),
-            log_rows=made.log_rows,
-            bank_shares=sum(bank.shares for bank in made.banks),
-            copies=len(made.copies),
-            embeddings_sought=len(made.traces.vectors),
-            files_searched=searched,
-            remaining=len(remaining),
-        )
+        found, searched = search(made.traces, roots, _log_files(made))
+        _erase_logs(made)
+        in_logs, logs_searched = search(made.traces, [target.folder], only=_log_files(made))
+        remaining = (*found, *in_logs, *made.unread)
+        erasure = began.model_copy(update={"files_searched": searched + logs_searched, "remaining": len(remaining)})
+        if target.what == "video":
+            _remove_all(target.folder, made.staying)
         add_note(target.folder, target.video_id, erasure)
+        end(target.folder)
     except OSError as error:
         if isinstance(error, IdentityBuilderError):
             raise
@@ -141,12 +101,16 @@ def carry_out(made: Plan, output: Path, now: datetime, bank_folders: Sequence[Pa
     return Outcome(made, erasure, remaining)
 
 
-def search(traces: Traces, folders: Sequence[Path]) -> tuple[tuple[Remainder, ...], int]:
-    """Everything of the traces that is still in the folders, and how many files were searched."""
+def search(
+    traces: Traces, folders: Sequence[Path], but: Collection[Path] = (), only: Collection[Path] | None = None
+) -> tuple[tuple[Remainder, ...], int]:
+    """Everything of the traces that is still in the folders, and how many files were searched.
+
+    `but`: files left out. `only`: the files to look into.
+    """
     looking = Search(traces)
     roots = [folder for folder in folders if folder.is_dir()]
-    searched = sum(1 for root in roots for _ in files_under(root))
-    return tuple(found for root in roots for found in looking.under(root)), searched
+    return tuple(found for root in roots for found in looking.under(root, but, only)), looking.searched
 
 
 def _refuse(folders: Sequence[tuple[Path, str]]) -> None:
@@ -154,42 +118,67 @@ def _refuse(folders: Sequence[tuple[Path, str]]) -> None:
         raise BarredError(folders)
 
 
-def _remove(made: Plan) -> None:
-    """Remove what is planned, last what a call after one that broke off needs.
+def _begun_before(target: Target) -> Begun:
+    """The same erasure, if it began earlier. Raises `UnfinishedErasureError` where it was that of somebody else.
 
-    The log of a video says which embeddings to look for, the mark in which banks; the set says whom of the log a
-    person's number means.
+    The erasure of a whole video takes in all others.
     """
+    before = begun(target.folder)
+    if before.erasure is None or (before.erasure.what, before.erasure.person_id) == (target.what, target.person_id):
+        return before
+    if target.what == "video":
+        return Begun()
+    raise UnfinishedErasureError(target.folder, before.erasure.person_id)
+
+
+def _remove(made: Plan) -> None:
+    """Remove everything that is planned but the logs: the copies, while the set knows them, then the set, the banks."""
     target = made.target
     for path in made.copies:
         path.unlink(missing_ok=True)
     if made.bank_missing and target.folder.is_dir():
         mark_unknown(target.folder)
     if target.what == "video":
-        _remove_all(target.folder, (NOTE, MARK, *_log_files(made)))
+        _withdraw(target.set_folder)
+        _remove_all(target.folder, (*made.staying, MARK, *(path.name for path in _log_files(made))))
+    elif target.person_id in made.shown:
+        published.remove_person(target.set_folder, target.person_id or 0)
     for bank in made.banks:
         banks.forget(bank.path, target.video_id, target.person_id)
+
+
+def _withdraw(set_folder: Path) -> None:
+    try:
+        withdraw(set_folder)
+    except OSError as error:
+        name = Path(error.filename or set_folder).name
+        raise ExportError(set_folder, f"{name} cannot be removed: {error.strerror}") from error
+
+
+def _erase_logs(made: Plan) -> None:
     for path, number in made.logs:
         if number is None:
             log.erase_log(path)
         else:
             log.erase_person(path, number)
-    if target.person_id in made.shown:
-        published.remove_person(target.set_folder, target.person_id or 0)
-    if target.what == "video":
-        _remove_all(target.folder, made.staying)
 
 
-def _log_files(made: Plan) -> list[str]:
-    return [file.name for path, _ in made.logs for file in (path, *sidecars(path))]
+def _numbers(made: Plan) -> dict[str, int]:
+    """Name of a log → its own number of the person."""
+    return {path.name: number for path, number in made.logs if number is not None}
+
+
+def _log_files(made: Plan) -> set[Path]:
+    return {file for path, _ in made.logs for file in (path, *sidecars(path))}
 
 
 def _plan_logs(made: Plan) -> None:
     for path in log.logs_in(made.target.folder):
-        knows = log.known(path, made.target.person_id, made.shown)
-        if knows.whole and made.shown and made.target.person_id not in made.shown:
+        begun_with = None if made.target.person_id in made.shown else made.before.numbers.get(path.name)
+        knows = log.known(path, made.target.person_id, made.shown, begun_with, made.look_only)
+        if knows.whole and made.shown and made.target.person_id not in made.shown and made.before.erasure is None:
             continue
-        if knows.rows or knows.whole:
+        if knows.rows or knows.whole or begun_with is not None:
             made.logs.append((path, None if knows.whole else knows.number))
         made.log_rows += knows.rows
         made.traces.vectors += knows.vectors
@@ -225,8 +214,8 @@ def _lacks_bank(made: Plan, folders: Sequence[Path], named: bool) -> bool:
 def _plan_files(made: Plan) -> None:
     target = made.target
     if target.person_id in made.shown:
-        made.images = published.images_of(target.set_folder, target.person_id or 0)
-        made.documents = published.documents_of(target.set_folder, target.person_id or 0)
+        made.images = published.images_of(made.set_folder, target.person_id or 0)
+        made.documents = published.documents_of(made.set_folder, target.person_id or 0)
     elif target.what == "video" and target.folder.is_dir():
         logs = {path for path, _ in made.logs}
         files = [path for path in files_under(target.folder) if path.name not in made.staying and path not in logs]

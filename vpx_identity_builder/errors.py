@@ -152,3 +152,17 @@ class ExportError(IdentityBuilderError, OSError):
 
     def __str__(self) -> str:
         return f"cannot write {self.target}: {self.reason}"
+
+
+class UnfinishedErasureError(IdentityBuilderError):
+    """An erasure of the video in `folder`, or of person `person_id` in it, broke off and must be completed first."""
+
+    exit_code = 3
+
+    def __init__(self, folder: Path, person_id: int | None) -> None:
+        self.folder = folder
+        self.person_id = person_id
+        who = "the video" if person_id is None else f"person {person_id}"
+        person = "" if person_id is None else f" --person {person_id}"
+        again = f"identity-builder erase {folder.parent} --video {folder.name}{person}"
+        super().__init__(f"{folder}: an erasure of {who} broke off; complete it first: `{again}`")

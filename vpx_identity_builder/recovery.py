@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .core.results import RunResult, StopReason
-from .errors import RunLogError
+from .erasure.unfinished import refuse_unfinished
+from .errors import RunLogError, UnfinishedErasureError
 from .export.atomic import repair
 from .export.folder import SET_FOLDER, PublishedRun, publish
 from .place import FINISHED, better_earlier
@@ -58,8 +59,8 @@ def tidy(folder: Path) -> None:
         return
     try:
         done = recover(folder)
-    except RunLogError as error:
-        if error.busy:
+    except (RunLogError, UnfinishedErasureError) as error:
+        if isinstance(error, RunLogError) and error.busy:
             raise
         logger.warning("what an earlier run left cannot be used: %s", error)
         return
@@ -70,8 +71,9 @@ def tidy(folder: Path) -> None:
 def recover(folder: Path) -> Recovered:
     """Publish what a killed run had seen, unless a better set is there (see `better_earlier`), which keeps its log.
 
-    Raises `RunLogError`: no log, a damaged one, a build that is writing it; `ExportError`.
+    Raises `RunLogError`: no log, a damaged one, a build that is writing it; `UnfinishedErasureError`; `ExportError`.
     """
+    refuse_unfinished(folder)
     target, main = folder / SET_FOLDER, folder / LOG_NAME
     best, others = _best_of(folder)
     if (folder / f".{SET_FOLDER}.old").exists() or (folder / f".{SET_FOLDER}.new").exists():

@@ -22,6 +22,13 @@ def test_a_round_of_deaths_is_survived(tmp_path: Path) -> None:
     assert "8 deaths survived" in done.stdout
 
 
+def test_deaths_of_all_else_are_survived() -> None:
+    words = [sys.executable, "-W", "ignore", "-m", "tests.torture.deaths", "--every", "61", "--start", "13"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("times killed") == 7
+
+
 def test_damaged_input_is_refused_or_read(tmp_path: Path) -> None:
     done = fuzz(6.0, 5, tmp_path)
     assert len(done.tried) == 7

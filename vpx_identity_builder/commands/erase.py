@@ -13,10 +13,11 @@ import typer
 
 from vpx_identity_builder.commands.edge import INTERNAL, PARTLY, exit_code, explain, say
 from vpx_identity_builder.core.words import counted
-from vpx_identity_builder.erase import Outcome, Plan, carry_out, plan
+from vpx_identity_builder.erase import carry_out, plan
 from vpx_identity_builder.erasure import banks
+from vpx_identity_builder.erasure.plan import Outcome, Plan
 from vpx_identity_builder.erasure.remembered import OTHER_BANK, UNSEARCHED
-from vpx_identity_builder.erasure.targets import Target, closed_folders, expired, named, older_than
+from vpx_identity_builder.erasure.targets import Target, closed_folders, expired, named, older_than, undated
 from vpx_identity_builder.errors import BarredError, IdentityBuilderError, InputError, UsageError
 from vpx_identity_builder.names import printable
 from vpx_identity_builder.settings import resolve
@@ -53,7 +54,10 @@ def run(asked: Request) -> int:
     closed = [] if asked.video is not None else closed_folders(asked.output)
     for folder in closed:
         say(f"{folder}: it cannot be looked into, and may hold a video")
-    codes = [INTERNAL] * bool(closed) + [_erase(target, asked, folders, now) for target in targets]
+    ageless = [] if asked.video is not None else undated(asked.output, now)
+    for folder in ageless:
+        say(f"{folder}: no date in it can be right, so it is kept; erase it with --video {folder.name}")
+    codes = [INTERNAL] * bool(closed or ageless) + [_erase(target, asked, folders, now) for target in targets]
     return codes[0] if len(set(codes)) == 1 else PARTLY if codes else 0
 
 
@@ -96,7 +100,7 @@ def _age(text: str) -> timedelta:
 
 def _erase(target: Target, asked: Request, folders: Sequence[Path], now: datetime) -> int:
     try:
-        made = plan(target, asked.output, folders, banks_named=bool(asked.banks))
+        made = plan(target, asked.output, folders, banks_named=bool(asked.banks), look_only=asked.dry_run)
         if asked.dry_run:
             _show_plan(made, verbose=asked.verbose)
             _ask_for_bank(made, asked)

@@ -17,6 +17,7 @@ from vpx_identity_builder.commands.edge import note
 from vpx_identity_builder.commands.modules import collected
 from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.difference import difference, published_images
+from vpx_identity_builder.erasure.unfinished import refuse_unfinished
 from vpx_identity_builder.errors import ExportError, InputError, RunLogError, SettingProblem, SettingsError
 from vpx_identity_builder.export.bundle import bundle
 from vpx_identity_builder.export.folder import SET_FOLDER, publish, published_content
@@ -57,6 +58,7 @@ def run(asked: Request) -> int:
         raise SettingsError(wrong)
     if decode:
         _opener(decode)
+    refuse_unfinished(asked.folder)
     with RunLog(asked.folder / LOG_NAME) as log:
         _check_source(asked.source, log.header)
         if log.ending.reason is None or not log.ending.published:

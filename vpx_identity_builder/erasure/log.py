@@ -48,18 +48,22 @@ def logs_in(folder: Path) -> list[Path]:
     return [path for path in names if path.is_file() or any(item.exists() for item in sidecars(path))]
 
 
-def known(path: Path, person_id: int | None, shown: Shown) -> LogKnows:
+def known(
+    path: Path, person_id: int | None, shown: Shown, number: int | None = None, look_only: bool = False
+) -> LogKnows:
     """What a log holds of a person of the published set, or of everybody (None).
+
+    `number`: the log's own number of the person, where it is known. `look_only`: as `RunLog`.
 
     A log that cannot be read, of a run that did not come to tell people apart, or whose people are not those of the
     set, counts as a whole. Raises `RunLogError` where a build is writing it.
     """
     try:
-        with RunLog(path) as log:
+        with RunLog(path, look_only) as log:
             ids, numbers = log.ending.ids, log.person_numbers()
             number_in_log = None
             if person_id is not None:
-                candidates = _numbers_of(log, person_id, shown)
+                candidates = _numbers_of(log, person_id, shown) if number is None else {number}
                 if not candidates:
                     return LogKnows((), 0, whole=not log.ending.published)
                 if len(candidates) > 1 or None in candidates:
@@ -68,8 +72,8 @@ def known(path: Path, person_id: int | None, shown: Shown) -> LogKnows:
             vectors, others, rows = list[Vector](), list[Vector](), 0
             for frame in log.frames():
                 for place, sample in enumerate(frame.translation.samples):
-                    number = numbers.get((frame.seq, place))
-                    sought = person_id is None or (number is not None and ids.get(number) == number_in_log)
+                    taken_for = numbers.get((frame.seq, place))
+                    sought = person_id is None or (taken_for is not None and ids.get(taken_for) == number_in_log)
                     arrays = (sample.e_id, sample.e_vis_face, sample.e_vis_body)
                     found = [np.asarray(array, np.float32) for array in arrays if array is not None]
                     (vectors if sought else others).extend(found)
@@ -140,14 +144,14 @@ def erase_log(path: Path) -> None:
 
 def created_at(path: Path) -> str | None:
     """When the run of a log began, as ISO 8601; None where it cannot be read."""
-    with contextlib.suppress(RunLogError), RunLog(path) as log:
+    with contextlib.suppress(RunLogError), RunLog(path, look_only=True) as log:
         return log.header.created_at
     return None
 
 
 def remembered(path: Path) -> bool:
     """True where a run was told to remember people in a memory bank when that was noted in its log alone."""
-    with contextlib.suppress(RunLogError), RunLog(path) as log:
+    with contextlib.suppress(RunLogError), RunLog(path, look_only=True) as log:
         return log.version < MARKED_SINCE and log.header.settings.get("memory_bank") is not None
     return False
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from vpx_identity_builder.erasure import log
+from vpx_identity_builder.erasure.age import age_of, days, told_by
+from vpx_identity_builder.erasure.unfinished import begun
 from vpx_identity_builder.errors import FolderNameError
 from vpx_identity_builder.export.folder import SET_FOLDER
 from vpx_identity_builder.names import contained, safe_video_id
@@ -54,26 +54,39 @@ def older_than(output: Path, age: timedelta, now: datetime) -> list[Target]:
     return [
         Target(folder, "video", f"older than {age.total_seconds() / 86400:g} days")
         for folder in video_folders(output)
-        if now - began(folder) > age
+        if (old := age_of(folder, now)) is not None and old > age
     ]
 
 
 def expired(output: Path, settings: Settings, now: datetime) -> list[Target]:
-    """Videos and logs that are kept longer than allowed: as their own run was told, else as `settings` say."""
+    """Videos and logs that are kept longer than allowed: as their own run was told, else as `settings` say.
+
+    Erasures that broke off are among them; of what has no age (`undated`) nothing is.
+    """
     found = []
     for folder in video_folders(output):
-        told, age = _told(folder), now - began(folder)
-        keep_days = _days(told, "keep_days", settings.output.keep_days)
-        keep_log_days = _days(told, "keep_log_days", settings.output.keep_log_days)
+        age, told = age_of(folder, now), told_by(folder)
+        if age is None:
+            continue
+        keep_days = days(told, "keep_days", settings.output.keep_days)
+        keep_log_days = days(told, "keep_log_days", settings.output.keep_log_days)
+        unfinished = begun(folder).erasure
         if keep_days is not None and age > timedelta(days=keep_days):
             found.append(Target(folder, "video", f"kept longer than {keep_days:g} days"))
+        elif unfinished is not None:
+            found.append(Target(folder, unfinished.what, unfinished.reason, unfinished.person_id))
         elif keep_log_days is not None and age > timedelta(days=keep_log_days) and log.logs_in(folder):
             found.append(Target(folder, "log", f"log kept longer than {keep_log_days:g} days"))
     return found
 
 
+def undated(output: Path, now: datetime) -> list[Path]:
+    """Videos of which nobody can tell how old they are: they do not go by their age."""
+    return [folder for folder in video_folders(output) if age_of(folder, now) is None]
+
+
 def video_folders(output: Path) -> Iterator[Path]:
-    """Folders of videos in name order: those that hold a set, a log, or what a killed run left of them.
+    """Folders of videos in name order: those that hold a set, a log, or what a killed run or erasure left of them.
 
     Those that may not be looked into are left out, see `closed_folders`.
     """
@@ -81,7 +94,7 @@ def video_folders(output: Path) -> Iterator[Path]:
         if not _is_open(folder):
             continue
         names = (SET_FOLDER, f".{SET_FOLDER}.new", f".{SET_FOLDER}.old")
-        if any((folder / name).is_dir() for name in names) or log.logs_in(folder):
+        if any((folder / name).is_dir() for name in names) or log.logs_in(folder) or begun(folder).erasure is not None:
             yield folder
 
 
@@ -121,37 +134,3 @@ def _is_open(folder: Path) -> bool:
 
 def _may(folder: Path, rights: int) -> bool:
     return os.access(folder, rights, effective_ids=os.access in os.supports_effective_ids)
-
-
-def began(folder: Path) -> datetime:
-    """When the video's run took place: the earliest that its set or a log of it says, else the folder's time.
-
-    A set that is chosen again from the log is new, what it is made of is not.
-    """
-    version = _result(folder).get("_version")
-    texts = [version.get("created_at") if isinstance(version, dict) else None]
-    texts += [log.created_at(path) for path in log.logs_in(folder)]
-    moments = []
-    for text in texts:
-        with contextlib.suppress(ValueError):
-            moment = datetime.fromisoformat(str(text))
-            moments.append(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
-    return min(moments, default=datetime.fromtimestamp(folder.stat().st_mtime, UTC))
-
-
-def _told(folder: Path) -> dict[str, Any]:
-    settings = _result(folder).get("settings")
-    return settings if isinstance(settings, dict) else {}
-
-
-def _days(told: dict[str, Any], key: str, otherwise: float | None) -> float | None:
-    value = told.get(key)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else otherwise
-
-
-def _result(folder: Path) -> dict[str, Any]:
-    with contextlib.suppress(OSError, ValueError, RecursionError):
-        document = json.loads((folder / SET_FOLDER / RESULT).read_bytes())
-        if isinstance(document, dict):
-            return document
-    return {}

@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,9 +54,10 @@ class Remainder:
 
 
 class Search:
-    """Looks into files for traces."""
+    """Looks into files for traces. `searched`: how many it looked into below folders."""
 
     def __init__(self, traces: Traces) -> None:
+        self.searched = 0
         self._images = traces.images
         self._pieces: set[bytes] = set()
         self._directions: dict[int, list[NDArray[np.float64]]] = {}
@@ -87,13 +88,18 @@ class Search:
                 tail = window[-(1 << 16) :]
         return "a copy of an erased image" if digest.hexdigest() in self._images else None
 
-    def under(self, root: Path) -> Iterator[Remainder]:
+    def under(
+        self, root: Path, but: Collection[Path] = (), only: Collection[Path] | None = None
+    ) -> Iterator[Remainder]:
         """Everything found in the regular files of a folder, hidden ones too, and what cannot be looked into.
 
-        Links are not followed.
+        Links are not followed. `but`: files left out. `only`: the files to look into.
         """
         closed: list[OSError] = []
         for path in files_under(root, closed.append):
+            if path in but or (only is not None and path not in only):
+                continue
+            self.searched += 1
             try:
                 found = self.file(path)
             except OSError as error:

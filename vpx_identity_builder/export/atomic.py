@@ -66,6 +66,21 @@ def repair(target: Path, files: Files | None = None) -> None:
         disk.remove_tree(fresh)
 
 
+def withdraw(target: Path, files: Files | None = None) -> None:
+    """Take away what is published in `target`, at one instant; after a crash `repair` removes the rest of it.
+
+    Raises `OSError`.
+    """
+    disk: Files = LocalFiles() if files is None else files
+    fresh = _sibling(target, "new")
+    if fresh.exists():
+        disk.remove_tree(fresh)
+    if target.is_dir() and not target.is_symlink():
+        disk.rename(target, fresh)
+        disk.sync_folder(target.parent)
+        disk.remove_tree(fresh)
+
+
 def make_folders(folder: Path, files: Files | None = None) -> None:
     """Make a folder and those above it that are missing, for the owner only. Raises `ExportError` and `OSError`."""
     _make_parents(folder, LocalFiles() if files is None else files)

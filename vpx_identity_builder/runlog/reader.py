@@ -17,20 +17,21 @@ from vpx_identity_builder.core.types import Box, FaceSample, IntBox
 from vpx_identity_builder.errors import RunLogError
 from vpx_identity_builder.runlog.codec import Array, MalformedError, array_from, dumps, loads, plain, restored
 from vpx_identity_builder.runlog.rows import LoggedFrame, read_face, read_frame
-from vpx_identity_builder.runlog.schema import READABLE_VERSIONS, TABLES, Header, crc, open_log, translated
+from vpx_identity_builder.runlog.schema import READABLE_VERSIONS, TABLES, Header, crc, look_at, open_log, translated
 
 OWN_PARTS = (b"table", b"index")
 """What a log is made of. A view may never end, a trigger does something else than it is told."""
 _FACE_COLUMNS = "frame, face, signals, e_id, e_vis_face, e_vis_body, appearance, anonymous, crc"
 _COLUMNS = {
-    "meta": "key, value",
-    "frames": "seq, data, faces, crc",
-    "faces": _FACE_COLUMNS,
-    "fates": "frame, face, person, code",
-    "crops": "id, frame, x1, y1, x2, y2, image, crc",
-    "events": "seq, kind, data",
-    "outcome": "id, data, crc",
+    "meta": ("key, value", 1),
+    "frames": ("seq, data, faces, crc", 1),
+    "faces": (_FACE_COLUMNS, 2),
+    "fates": ("frame, face, person, code", 2),
+    "crops": ("id, frame, x1, y1, x2, y2, image, crc", 1),
+    "events": ("seq, kind, data", 1),
+    "outcome": ("id, data, crc", 1),
 }
+"""Columns of each table, and how many of them are its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,13 @@ class Ending:
 class RunLog:
     """A log open for reading (and for `pruning`). Use it in a `with` block.
 
+    `look_only`: nothing is to be changed, not even by opening it; a log that was not closed cannot be read so.
     Raises `RunLogError` from everything: no log, unknown version, damage, a build that is writing it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, look_only: bool = False) -> None:
         self.path = path
-        self.connection = open_log(path)
+        self.connection = look_at(path) if look_only else open_log(path)
         self.ending = Ending()
         self.version = 0
         try:
@@ -233,10 +235,12 @@ class RunLog:
             missing = sorted(set(TABLES) - found)
             if missing:
                 raise RunLogError(self.path, f"it is no run log: it has no table {missing[0]}")
-            for table, columns in _COLUMNS.items():
-                there = self.connection.execute(f"SELECT * FROM {table} LIMIT 0").description
-                if [column[0] for column in there] != columns.split(", "):
+            for table, (columns, keys) in _COLUMNS.items():
+                there = self.connection.execute(f"PRAGMA table_info({table})").fetchall()
+                if [row[1].decode() for row in there] != columns.split(", "):
                     raise MalformedError(f"the table {table} has other columns than a build gives it")
+                if sum(row[5] > 0 for row in there) != keys:
+                    raise MalformedError(f"the table {table} has another key than a build gives it")
             answer = self.connection.execute("PRAGMA quick_check(1)").fetchone()
             if answer != (b"ok",):
                 raise MalformedError("SQLite finds its pages in disorder")

@@ -139,6 +139,23 @@ def open_log(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def look_at(path: Path) -> sqlite3.Connection:
+    """An existing log for reading alone, which leaves no trace: not a byte, time or file changes.
+
+    Raises `RunLogError` as `open_log`, and for one whose run did not close it.
+    """
+    with translated(path):
+        if path.is_symlink() or not path.is_file():
+            raise RunLogError(path, "there is no run log")
+        if any(side.exists() for side in sidecars(path)):
+            raise RunLogError(path, "its run did not close it")
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        connection = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA trusted_schema=OFF")
+        connection.text_factory = bytes
+    return connection
+
+
 def is_busy(path: Path) -> bool:
     """True while another process is writing the log."""
     try:

@@ -141,7 +141,8 @@ def test_a_video_whose_images_would_not_go_keeps_its_log_for_the_next_call(
         done = call("erase", out, "--video", "ride")
     assert done.exit_code == 1
     assert f"{image.name} cannot be removed: Operation not permitted" in done.stderr
-    assert image.exists()
+    assert not (out / "ride" / "identity_builder").exists()
+    assert [path.name for path in out.rglob("*.jpg")] != []
     assert held(out, vectors) == len(vectors)
     done = call("erase", out, "--video", "ride")
     assert (done.exit_code, f"searched for {len(vectors)} embeddings" in done.stdout) == (0, True), done.output
@@ -161,7 +162,7 @@ def test_a_video_whose_bank_would_not_forget_keeps_its_log_and_its_mark(
     with monkeypatch.context() as broken:
         broken.setattr("vpx_identity_builder.erasure.banks.forget", full)
         assert call("erase", out, "--video", "ride", "--bank", bank).exit_code == 1
-    assert list(files(out)) == ["ride/remembered", "ride/run.sqlite"]
+    assert list(files(out)) == ["ride/erasing.json", "ride/remembered", "ride/run.sqlite"]
     assert held(out, vectors) == len(vectors)
     assert call("erase", out, "--video", "ride", "--bank", bank).exit_code == 0
     assert list(files(out)) == ["ride/erased.json"]

@@ -1,0 +1,111 @@
+"""Erasure by age where clocks, dates and notes are wrong: nothing goes by mistake, and nothing stays without a word."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.identity_builder.erasure.kept import call, files
+from vpx_identity_builder.erasure.age import age_of, days
+
+NOW = datetime(2027, 3, 28, 1, 30, tzinfo=UTC)
+
+
+def dated(out: Path, moment: object, **settings: object) -> None:
+    """A set without a log that says when it was made."""
+    folder = out / "ride"
+    for path in folder.glob("run.sqlite*"):
+        path.unlink()
+    path = folder / "identity_builder" / "result.json"
+    document = json.loads(path.read_text())
+    document["_version"]["created_at"] = moment
+    document["settings"] |= settings
+    path.write_text(json.dumps(document))
+
+
+def touched(out: Path, moment: datetime) -> None:
+    for path in (out / "ride" / "identity_builder" / "result.json", out / "ride"):
+        os.utime(path, (moment.timestamp(), moment.timestamp()))
+
+
+@pytest.mark.parametrize(
+    ("said", "hours"),
+    [
+        ("2027-03-28T01:00:00+00:00", 0.5),
+        ("2027-03-28T01:00:00Z", 0.5),
+        ("2027-03-28T01:00:00", 0.5),
+        ("2027-03-28T10:00:00+09:00", 0.5),
+        ("2027-03-27T15:30:00-10:00", 0),
+        ("2027-03-28T03:00:00+00:00", -1.5),
+    ],
+)
+def test_zones_count_and_a_clock_may_be_a_little_ahead(out: Path, said: str, hours: float) -> None:
+    dated(out, said)
+    assert age_of(out / "ride", NOW) == timedelta(hours=hours)
+
+
+IMPOSSIBLE: tuple[Any, ...] = (
+    *("1970-01-01T00:00:12+00:00", "2099-01-01T00:00:00+00:00", "0001-01-01", "0001-01-01T00:00:00+14:00"),
+    *("9999-12-31T23:59:59-14:00", "yesterday", "", None, 0, ["2027-01-01"], {}),
+)
+
+
+@pytest.mark.parametrize("said", IMPOSSIBLE)
+def test_where_a_date_cannot_be_the_files_tell(out: Path, said: object) -> None:
+    dated(out, said)
+    touched(out, NOW - timedelta(days=3))
+    assert age_of(out / "ride", NOW) == timedelta(days=3)
+
+
+@pytest.mark.parametrize("said", ["1970-01-01T00:00:12+00:00", "2099-01-01T00:00:00+00:00"])
+@pytest.mark.parametrize("words", [("--expired",), ("--older-than", "0h"), ("--expired", "--dry-run")])
+def test_what_has_no_age_stays_and_is_named(out: Path, said: str, words: tuple[str, ...]) -> None:
+    dated(out, said, keep_days=1)
+    touched(out, datetime.fromisoformat(said))
+    before = files(out)
+    done = call("erase", out, *words)
+    assert done.exit_code == 1
+    assert f"{out / 'ride'}: no date in it can be right, so it is kept; erase it with --video ride" in done.stderr
+    assert files(out) == before
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1, -1e300, 1e300, True, "1", [1], None])
+def test_days_that_are_none_are_not_counted(value: object) -> None:
+    assert days({"keep_days": value}, "keep_days", 7.0) == 7.0
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-1", "1e300", '"soon"'])
+def test_a_set_that_says_nonsense_of_its_days_is_kept_as_the_settings_say(out: Path, value: str) -> None:
+    dated(out, (datetime.now(UTC) - timedelta(days=2)).isoformat(), keep_days="@", keep_log_days="@")
+    path = out / "ride" / "identity_builder" / "result.json"
+    path.write_text(path.read_text().replace('"@"', value))
+    before = files(out)
+    assert call("erase", out, "--expired").exit_code == 0
+    assert files(out) == before
+
+
+@pytest.mark.parametrize("note", [b"", b"{}", b"[" * 5000, b"\xff\xfe", None])
+def test_a_note_that_is_gone_or_damaged_stops_no_erasure(out: Path, note: bytes | None) -> None:
+    assert call("erase", out, "--video", "ride", "--person", "1").exit_code == 0
+    path = out / "ride" / "erased.json"
+    if note is None:
+        path.unlink()
+    else:
+        path.write_bytes(note)
+    dated(out, (datetime.now(UTC) - timedelta(days=2)).isoformat(), keep_days=1)
+    assert call("erase", out, "--expired").exit_code == 0
+    assert [erasure["what"] for erasure in json.loads(path.read_text())["erasures"]] == ["video"]
+    again = call("erase", out, "--expired")
+    assert (again.exit_code, again.stdout) == (0, "nothing to erase\n")
+
+
+def test_notes_alone_are_no_video(out: Path) -> None:
+    assert call("erase", out, "--video", "ride").exit_code == 0
+    before = files(out)
+    assert call("erase", out, "--older-than", "0h").exit_code == 0
+    assert files(out) == before

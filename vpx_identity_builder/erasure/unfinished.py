@@ -1,0 +1,90 @@
+"""`erasing.json`: an erasure that has begun. It stays where one breaks off, so that the next call can complete it.
+
+A person's number counts in the published set, which shows the person no more before the log has lost them: so the
+number that each log knows them by is noted beforehand. Nothing of a face is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from vpx_identity_builder.erasure.log import created_at, logs_in
+from vpx_identity_builder.erasure.note import Erasure
+from vpx_identity_builder.errors import UnfinishedErasureError
+from vpx_identity_builder.export.files import LocalFiles
+from vpx_identity_builder.export.folder import SET_FOLDER
+from vpx_identity_builder.schema_base import Document
+
+UNFINISHED = "erasing.json"
+_RESULT = "result.json"
+
+
+class UnfinishedErasure(Document):
+    """What is to be erased, and what was there when it began.
+
+    `numbers`: name of a log → the number that it knows the person by. `runs`: when the runs of the logs and the set
+    began, as they say; where others are there now, the video was built again and this is over.
+    """
+
+    schema_version: Literal[1] = 1
+    erasure: Erasure
+    numbers: dict[str, int]
+    runs: list[str] = Field(max_length=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An erasure that began earlier, if there is one. `numbers` as in `UnfinishedErasure`."""
+
+    erasure: Erasure | None = None
+    numbers: Mapping[str, int] = field(default_factory=dict)
+
+
+def begin(folder: Path, erasure: Erasure, numbers: Mapping[str, int]) -> None:
+    """Note what is going to be erased. Raises `OSError`."""
+    if not folder.is_dir():
+        return
+    document = UnfinishedErasure(erasure=erasure, numbers=dict(numbers), runs=sorted(_runs(folder)))
+    fresh = folder / f".{UNFINISHED}.new"
+    fresh.unlink(missing_ok=True)
+    LocalFiles().write(fresh, document.to_json().encode())
+    fresh.replace(folder / UNFINISHED)
+    LocalFiles().sync_folder(folder)
+
+
+def begun(folder: Path) -> Begun:
+    """The erasure of a video's folder that began and did not end; one of an earlier build of it is over."""
+    try:
+        found = UnfinishedErasure.model_validate_json((folder / UNFINISHED).read_bytes())
+    except (OSError, ValidationError, json.JSONDecodeError):
+        return Begun()
+    return Begun(found.erasure, found.numbers) if _runs(folder) <= set(found.runs) else Begun()
+
+
+def refuse_unfinished(folder: Path) -> None:
+    """Raise `UnfinishedErasureError` where an erasure of a video's folder broke off: nobody may come back now."""
+    erasure = begun(folder).erasure
+    if erasure is not None:
+        raise UnfinishedErasureError(folder, None if erasure.what == "video" else erasure.person_id)
+
+
+def end(folder: Path) -> None:
+    """The erasure is done. Raises `OSError`."""
+    (folder / UNFINISHED).unlink(missing_ok=True)
+
+
+def _runs(folder: Path) -> set[str]:
+    """When the runs of a folder's logs and set took place, as they say."""
+    found = {created_at(path) for path in logs_in(folder)}
+    try:
+        document = json.loads((folder / SET_FOLDER / _RESULT).read_bytes())
+        found.add(str(document["_version"]["created_at"]))
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        found.add(None)
+    return {text for text in found if text is not None}
