@@ -23,7 +23,8 @@ from targets import Targets
 from visualbase import FileSource, Frame
 from vpx.face_detect import FaceDetectionAnalyzer
 
-from vpx_identity_builder.core.occlusion import PARTIAL, Gallery, judged
+from vpx_identity_builder.core.gallery import Gallery
+from vpx_identity_builder.core.occlusion import PARTIAL, judged
 from vpx_identity_builder.core.types import FaceMeasures, FaceSample, Pose
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -24,8 +24,9 @@ from visualbase import FileSource, Frame, sample
 from vpx.face_detect import FaceDetectionAnalyzer
 
 from vpx_identity_builder.core.config import GateConfig
+from vpx_identity_builder.core.gallery import Gallery
 from vpx_identity_builder.core.geometry import iou
-from vpx_identity_builder.core.occlusion import Gallery, judged
+from vpx_identity_builder.core.occlusion import judged
 from vpx_identity_builder.core.quality import components, quality_score
 from vpx_identity_builder.core.types import FaceSample
 from vpx_identity_builder.observations import to_samples

@@ -36,7 +36,8 @@ from vpx_identity_builder.core.buckets import (
     pitch_bin,
     yaw_bin,
 )
-from vpx_identity_builder.core.occlusion import PARTIAL, Gallery
+from vpx_identity_builder.core.gallery import Gallery
+from vpx_identity_builder.core.occlusion import PARTIAL
 from vpx_identity_builder.core.occlusion import judged as with_occlusion
 from vpx_identity_builder.core.results import PersonSet, RunResult
 from vpx_identity_builder.core.types import FaceSample

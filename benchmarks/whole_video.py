@@ -20,8 +20,9 @@ from vpx_identity_builder.core.buckets import EXPRESSION_BINS, bucket_key, fills
 from vpx_identity_builder.core.config import Config, StopConfig
 from vpx_identity_builder.core.eligible import Judged, is_anchor, judge
 from vpx_identity_builder.core.eyes import reading, with_usual
+from vpx_identity_builder.core.gallery import Gallery
 from vpx_identity_builder.core.gates import challenge_gate
-from vpx_identity_builder.core.occlusion import Gallery, judged
+from vpx_identity_builder.core.occlusion import judged
 from vpx_identity_builder.core.offer import crop_box, other_boxes
 from vpx_identity_builder.core.results import ChosenImage, PersonSet, RunResult, StopReason
 from vpx_identity_builder.core.thinned import Spread

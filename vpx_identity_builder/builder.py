@@ -12,7 +12,7 @@ from .core.conditions import counted
 from .core.config import FACE_ID_MODELS, UNCALIBRATED_NOVELTY, Config, FaceIdModel, NoveltyScale
 from .core.coverage import is_satisfied
 from .core.fates import FaceFate, Progress
-from .core.gates import loose_gate, strict_gate
+from .core.gates import loose_failure, passes_strict
 from .core.meeting import doubles, met
 from .core.mirror import with_pitch_reversed
 from .core.offer import Scales, consider
@@ -172,7 +172,7 @@ class IdentitySetBuilder:
     def _process(self, frame: _Frame) -> None:
         self._tick(frame)
         faces = [self._comparable(sample) for sample in frame.faces]
-        gated = [(sample, strict_gate(sample, None, self.config.gates).passed) for sample in faces]
+        gated = [(sample, passes_strict(sample, None, self.config.gates)) for sample in faces]
         moved = step(
             self._tracklets,
             gated,
@@ -260,14 +260,14 @@ class IdentitySetBuilder:
         faces = [sample if face is assignment.sample else face for face in faces]
         assignment = replace(assignment, sample=sample)
         median = rider.person.sharpness.median
-        strict = strict_gate(sample, median, config.gates).passed
+        strict = passes_strict(sample, median, config.gates)
         stability = stability_of(sample.e_id, rider.person.prototype)
         person = observed(
             rider.person,
             sample,
             frame.t_ns,
             trusted=is_trusted(sample, config.tracks, strict=strict),
-            loose=loose_gate(sample, median, config.gates).passed,
+            loose=loose_failure(sample, median, config.gates) is None,
             config=config.persons,
             settled=assignment.settled,
             recognised=stability is None or stability >= self.scales.face_id.tau_split,

@@ -191,13 +191,9 @@ def _priority(answer: Any) -> float:
 
 def clashes(path: str, others: Iterable[str]) -> bool:
     """True where `path` and another one cannot both be files, whatever the case of their letters."""
-    same = [other for other in others if other.casefold() == path.casefold()]
-    mine = {str(parent).casefold() for parent in PurePosixPath(path).parents}
-    nested = any(
-        other.casefold() in mine or path.casefold() in {str(p).casefold() for p in PurePosixPath(other).parents}
-        for other in others
-    )
-    return len(same) > 1 or nested
+    mine, theirs = path.casefold(), [other.casefold() for other in others]
+    nested = any(mine.startswith(f"{other}/") or other.startswith(f"{mine}/") for other in theirs)
+    return nested or theirs.count(mine) > 1
 
 
 def _files(answer: Any, taken: Collection[str]) -> dict[str, bytes]:

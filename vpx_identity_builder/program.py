@@ -20,11 +20,12 @@ def program_of(policy: Policy) -> str | None:
 
     A plugin, such as a memory bank, may answer otherwise next time.
     """
-    return _fingerprint() if policy == AS_DESIGNED else None
+    return fingerprint() if policy == AS_DESIGNED else None
 
 
 @cache
-def _fingerprint() -> str:
+def fingerprint() -> str:
+    """Stands for the code that chooses, its version and NumPy's."""
     digest = hashlib.sha256(f"{app_version()} {np.__version__}".encode())
     root = Path(__file__).parent
     for path in sorted(root.rglob("*.py")):

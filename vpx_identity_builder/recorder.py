@@ -18,6 +18,7 @@ from .errors import BusyError, IdentityBuilderError, RunLogError
 from .export.atomic import make_folders
 from .observations import Translation
 from .place import Place, app_version
+from .program import fingerprint
 from .runlog.finalize import finalize
 from .runlog.schema import LOG_NAME, NEXT_NAME, Header, is_busy, remove, sidecars
 from .runlog.writer import CropKey, RunLogWriter
@@ -118,7 +119,8 @@ class Recorder:
         """Log what the builder made of a frame."""
         with self._guarded("the run log ends here"):
             if self._log is not None:
-                said = [(fate.assignment.sample.bbox, fate.person, fate.code) for fate in fates]
+                faces = [(fate.assignment.sample, fate) for fate in fates]
+                said = [(face.bbox, fate.person, fate.code, face.told) for face, fate in faces]
                 self._log.fates(arrival, said)
 
     def crop(self, seq: int | None, box: IntBox, image: bytes) -> None:
@@ -202,6 +204,7 @@ class Recorder:
             fps=place.source.fps,
             source_fps=place.source.source_fps,
             source_files=place.source.files,
+            program=fingerprint(),
         )
 
     @contextlib.contextmanager

@@ -11,7 +11,8 @@ from vpx.face_detect import FaceDetectionAnalyzer
 from vpx.sdk.weights import WeightsError
 
 from vpx_identity_builder.core.config import GateConfig
-from vpx_identity_builder.core.occlusion import Gallery, judged
+from vpx_identity_builder.core.gallery import Gallery
+from vpx_identity_builder.core.occlusion import judged
 from vpx_identity_builder.core.quality import components, quality_score
 from vpx_identity_builder.observations import to_samples
 from vpx_identity_builder.sharpness import CLEAN_GRID, block_grid

@@ -13,7 +13,8 @@ from vpx.face_detect import FaceDetectionAnalyzer
 from vpx.sdk.weights import WeightsError
 
 from vpx_identity_builder.core.buckets import readable
-from vpx_identity_builder.core.occlusion import PARTIAL, Gallery, judged
+from vpx_identity_builder.core.gallery import Gallery
+from vpx_identity_builder.core.occlusion import PARTIAL, judged
 from vpx_identity_builder.core.types import ExpressionSignals, FaceSample
 from vpx_identity_builder.observations import to_samples
 

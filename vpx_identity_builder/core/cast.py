@@ -10,8 +10,9 @@ from .config import Config, FaceIdModel
 from .coverage import coverage_of
 from .extremes import NOTHING_SEEN, Extremes
 from .eyes import half_closed, with_usual
+from .gallery import Gallery
 from .novelty import stacked
-from .occlusion import Gallery, judged
+from .occlusion import judged
 from .pair import PairSlots
 from .persons import Evidence, Person, Ranking, join_next, joined, new_person, rank
 from .pool import Pool
@@ -42,7 +43,9 @@ class Rider:
         """With another pool, what it covers, and its embeddings stacked for comparison."""
         held = [entry.candidate.buckets for entries in pool.buckets.values() for entry in entries]
         held += [entry.candidate.buckets for entry in pool.anchors.entries.values()]
-        faces, bodies = (stacked(vectors) for vectors in pool.saved_vectors())
+        faces, bodies = self.saved_faces, self.saved_bodies
+        if pool.buckets != self.pool.buckets:
+            faces, bodies = (stacked(vectors) for vectors in pool.saved_vectors())
         return replace(self, pool=pool, coverage=coverage_of(held), saved_faces=faces, saved_bodies=bodies)
 
     def known(self, sample: FaceSample) -> FaceSample:

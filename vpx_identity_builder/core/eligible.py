@@ -10,7 +10,7 @@ from .buckets import PARTIAL_OCCLUSION_FROM, bucket_key, classify, fills_bucket
 from .challenge import condition_scores
 from .config import Config
 from .eyes import half_closed, narrowing
-from .gates import challenge_gate, loose_gate, strict_gate
+from .gates import loose_gate, passes_challenge, strict_gate
 from .objective import Group
 from .policy import AS_DESIGNED, Policy
 from .types import Buckets, Candidate, FaceSample, GateResult
@@ -131,7 +131,7 @@ def places(items: Sequence[Judged], cfg: Config) -> Places:
             anchors[index] = anchor_score(item.sample, item.quality, cfg)
         if item.loose.passed and fills_bucket(item.buckets):
             buckets.setdefault(bucket_key(item.buckets), []).append(index)
-        if challenge_gate(item.sample, cfg.gates).passed:
+        if passes_challenge(item.sample, cfg.gates):
             for name, score in condition_scores(item.sample, item.buckets, cfg.selection).items():
                 conditions.setdefault(name, {})[index] = score + item.quality
     ordered = sorted(buckets, key=bucket_order)

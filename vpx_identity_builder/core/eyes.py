@@ -39,8 +39,11 @@ def usual_opening(openings: Spread) -> float | None:
 
 
 def with_usual(sample: FaceSample, openings: Spread) -> FaceSample:
-    """The face together with what is usual for its person."""
-    return replace(sample, expression=replace(sample.expression, eye_usual=usual_opening(openings)))
+    """The face together with what is usual for its person; the face itself where it knows."""
+    usual = usual_opening(openings)
+    if usual == sample.expression.eye_usual:
+        return sample
+    return replace(sample, expression=replace(sample.expression, eye_usual=usual))
 
 
 def half_closed(signals: ExpressionSignals) -> bool:

@@ -27,12 +27,16 @@ GATE_WORDS = {
 """What is wrong with a face that fails a component."""
 
 
-def _at_least(name: str, value: float | None, limit: float) -> Check:
-    return Check(name, value, limit, value is None or value >= limit)
+Measured = tuple[str, float | None, float, bool]
+"""The fields of a `Check`."""
 
 
-def _at_most(name: str, value: float | None, limit: float) -> Check:
-    return Check(name, value, limit, value is None or value <= limit)
+def _at_least(name: str, value: float | None, limit: float) -> Measured:
+    return name, value, limit, value is None or value >= limit
+
+
+def _at_most(name: str, value: float | None, limit: float) -> Measured:
+    return name, value, limit, value is None or value <= limit
 
 
 def _magnitude(value: float | None) -> float | None:
@@ -47,48 +51,80 @@ def sharpness_limit(config: GateConfig, median_sharpness: float | None, *, stric
 
 def strict_gate(sample: FaceSample, median_sharpness: float | None, config: GateConfig) -> GateResult:
     """Gate for anchors and prototype updates."""
-    measures = sample.measures
-    return GateResult(
-        (
-            _at_least("confidence", sample.confidence, config.strict_confidence),
-            _at_least("face_px", measures.face_px, config.strict_face_px),
-            _at_least("area", measures.area_share, config.strict_area_share),
-            _at_least("underexposed", measures.brightness, config.exposure_low),
-            _at_most("overexposed", measures.brightness, config.exposure_high),
-            _at_most("clipped", measures.clipped_share, config.strict_clipped),
-            _at_least("blur", measures.sharpness, sharpness_limit(config, median_sharpness, strict=True)),
-            _at_least("edge", measures.edge_margin, config.strict_edge_margin),
-            _at_most("occlusion", sample.occlusion_ratio, config.strict_occlusion),
-            _at_most("roll", _magnitude(sample.pose.roll_deg), config.strict_roll_deg),
-            _at_most("alignment", measures.alignment_error, config.strict_alignment_error),
-        )
-    )
+    return _result(_strict(sample, median_sharpness, config))
+
+
+def passes_strict(sample: FaceSample, median_sharpness: float | None, config: GateConfig) -> bool:
+    """Whether the strict gate is passed."""
+    return _first_failure(_strict(sample, median_sharpness, config)) is None
 
 
 def loose_gate(sample: FaceSample, median_sharpness: float | None, config: GateConfig) -> GateResult:
     """Gate for coverage images."""
-    measures = sample.measures
-    return GateResult(
-        (
-            _at_least("confidence", sample.confidence, config.loose_confidence),
-            _at_least("face_px", measures.face_px, config.loose_face_px),
-            _at_most("clipped", measures.clipped_share, config.loose_clipped),
-            _at_least("blur", measures.sharpness, sharpness_limit(config, median_sharpness, strict=False)),
-            _at_least("edge", measures.edge_margin, config.loose_edge_margin),
-            _at_most("occlusion", sample.occlusion_ratio, config.loose_occlusion),
-            _at_most("roll", _magnitude(sample.pose.roll_deg), config.loose_roll_deg),
-            _at_most("alignment", measures.alignment_error, config.loose_alignment_error),
-        )
-    )
+    return _result(_loose(sample, median_sharpness, config))
+
+
+def loose_failure(sample: FaceSample, median_sharpness: float | None, config: GateConfig) -> str | None:
+    """The first component of the loose gate that does not pass, None where all do."""
+    return _first_failure(_loose(sample, median_sharpness, config))
 
 
 def challenge_gate(sample: FaceSample, config: GateConfig) -> GateResult:
     """Gate of challenge images: the blur floor (§8), and what spoils any image: roll (§14) and a cut face."""
+    return _result(_challenge(sample, config))
+
+
+def passes_challenge(sample: FaceSample, config: GateConfig) -> bool:
+    """Whether the gate of challenge images is passed."""
+    return _first_failure(_challenge(sample, config)) is None
+
+
+def _strict(sample: FaceSample, median_sharpness: float | None, config: GateConfig) -> tuple[Measured, ...]:
     measures = sample.measures
-    return GateResult(
-        (
-            _at_least("blur", measures.sharpness, config.sharpness_floor),
-            _at_least("edge", measures.edge_margin, config.loose_edge_margin),
-            _at_most("roll", _magnitude(sample.pose.roll_deg), config.loose_roll_deg),
-        )
+    return (
+        _at_least("confidence", sample.confidence, config.strict_confidence),
+        _at_least("face_px", measures.face_px, config.strict_face_px),
+        _at_least("area", measures.area_share, config.strict_area_share),
+        _at_least("underexposed", measures.brightness, config.exposure_low),
+        _at_most("overexposed", measures.brightness, config.exposure_high),
+        _at_most("clipped", measures.clipped_share, config.strict_clipped),
+        _at_least("blur", measures.sharpness, sharpness_limit(config, median_sharpness, strict=True)),
+        _at_least("edge", measures.edge_margin, config.strict_edge_margin),
+        _at_most("occlusion", sample.occlusion_ratio, config.strict_occlusion),
+        _at_most("roll", _magnitude(sample.pose.roll_deg), config.strict_roll_deg),
+        _at_most("alignment", measures.alignment_error, config.strict_alignment_error),
     )
+
+
+def _loose(sample: FaceSample, median_sharpness: float | None, config: GateConfig) -> tuple[Measured, ...]:
+    measures = sample.measures
+    return (
+        _at_least("confidence", sample.confidence, config.loose_confidence),
+        _at_least("face_px", measures.face_px, config.loose_face_px),
+        _at_most("clipped", measures.clipped_share, config.loose_clipped),
+        _at_least("blur", measures.sharpness, sharpness_limit(config, median_sharpness, strict=False)),
+        _at_least("edge", measures.edge_margin, config.loose_edge_margin),
+        _at_most("occlusion", sample.occlusion_ratio, config.loose_occlusion),
+        _at_most("roll", _magnitude(sample.pose.roll_deg), config.loose_roll_deg),
+        _at_most("alignment", measures.alignment_error, config.loose_alignment_error),
+    )
+
+
+def _challenge(sample: FaceSample, config: GateConfig) -> tuple[Measured, ...]:
+    measures = sample.measures
+    return (
+        _at_least("blur", measures.sharpness, config.sharpness_floor),
+        _at_least("edge", measures.edge_margin, config.loose_edge_margin),
+        _at_most("roll", _magnitude(sample.pose.roll_deg), config.loose_roll_deg),
+    )
+
+
+def _result(measured: tuple[Measured, ...]) -> GateResult:
+    return GateResult(tuple(Check(*one) for one in measured))
+
+
+def _first_failure(measured: tuple[Measured, ...]) -> str | None:
+    for name, _, _, passed in measured:
+        if not passed:
+            return name
+    return None

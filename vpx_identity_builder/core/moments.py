@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +21,12 @@ MOMENTS = 48
 """Moments kept of one person, evenly spread over its sightings."""
 JUDGED_DEG = 35.0
 """Beyond this yaw or pitch too little of the face shows to judge it."""
+NEAR_DEG = 15.0
+"""Moments whose yaw and pitch differ by less may explain each other."""
+DIGEST_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Moments:
     """Sightings side by side: unit rows `(m, cells, channels)`, zero where unseen; departures from an average clear
     face `(m, cells)`; yaw and pitch in degrees `(m, 2)`; times `(m,)`."""
@@ -36,6 +42,24 @@ class Moments:
     def chosen(self, which: Flags | slice) -> Moments:
         """Some of them."""
         return Moments(self.cells[which], self.odd[which], self.pose_deg[which], self.t_ns[which])
+
+    @cached_property
+    def digest(self) -> bytes:
+        """Stands for all that the moments show; their times are no part of it."""
+        parts = (self.cells, self.odd, self.pose_deg)
+        return blake2b(b"".join(part.tobytes() for part in parts), digest_size=DIGEST_BYTES).digest()
+
+    def near(self, other: Moments, within_deg: float = NEAR_DEG) -> Flags:
+        """Whose poses are similar to those of others `(m, n)`."""
+        near: Flags = (np.abs(self.pose_deg[:, None] - other.pose_deg[None]) <= within_deg).all(axis=2)
+        return near
+
+    def distances(self, other: Moments) -> Array:
+        """Cosine distances to others cell by cell, `(cells, m, n)`; NaN where either is unseen."""
+        a, b = self.cells.transpose(1, 0, 2), other.cells.transpose(1, 2, 0)
+        seen = np.any(a != 0, axis=2)[:, :, None] & np.any(b != 0, axis=1)[:, None, :]
+        distances: Array = np.where(seen, 1.0 - a @ b, np.nan)
+        return distances
 
 
 def moment_of(sample: FaceSample) -> Moments | None:
@@ -60,13 +84,14 @@ class ThinnedMoments(Thinned[Moments]):
         """What orders moments of the same time."""
         return value.cells.tobytes()
 
-    def stacked(self) -> Moments | None:
-        """All of them side by side."""
-        if not self.values:
-            return None
-        return Moments(
-            np.concatenate([moment.cells for moment in self.values]),
-            np.concatenate([moment.odd for moment in self.values]),
-            np.concatenate([moment.pose_deg for moment in self.values]),
-            np.concatenate([moment.t_ns for moment in self.values]),
-        )
+
+def stacked(moments: Sequence[Moments]) -> Moments | None:
+    """All of them side by side; None for none."""
+    if not moments:
+        return None
+    return Moments(
+        np.concatenate([moment.cells for moment in moments]),
+        np.concatenate([moment.odd for moment in moments]),
+        np.concatenate([moment.pose_deg for moment in moments]),
+        np.concatenate([moment.t_ns for moment in moments]),
+    )

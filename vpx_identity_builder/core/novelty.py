@@ -16,7 +16,7 @@ NOTHING_SAVED = 1.0
 def stacked(vectors: Sequence[Vector]) -> tuple[Vector, ...]:
     """Vectors as matrices of rows `(n, dim)`, one for each dimension: what is compared often is stacked once."""
     dims = dict.fromkeys(vector.size for vector in vectors)
-    return tuple(np.stack([vector for vector in vectors if vector.size == dim]) for dim in dims)
+    return tuple(np.concatenate([vector for vector in vectors if vector.size == dim]).reshape(-1, dim) for dim in dims)
 
 
 def distance_to_nearest(vector: Vector, saved: Sequence[Vector]) -> float | None:
@@ -24,7 +24,7 @@ def distance_to_nearest(vector: Vector, saved: Sequence[Vector]) -> float | None
 
     `saved`: vectors `(dim,)`, or matrices `(n, dim)` as `stacked` makes them.
     """
-    nearest = [float(np.max(other @ vector)) for other in saved if other.shape[-1] == vector.size]
+    nearest = [float((other @ vector).max()) for other in saved if other.shape[-1] == vector.size]
     return 1.0 - max(nearest) if nearest else None
 
 

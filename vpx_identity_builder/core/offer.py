@@ -8,13 +8,13 @@ from functools import partial
 
 from . import geometry
 from . import pool as pools
-from .buckets import UNKNOWN, bucket_key, classify
+from .buckets import UNKNOWN, classify, expression_bin, readable
 from .cast import STRICT_BONUS, Rider
 from .challenge import condition_scores
 from .config import Config, FaceIdModel, NoveltyScale
 from .eligible import MOST_DOUBTS, Judged, anchor_score, doubts, is_anchor, judge
 from .eyes import with_usual
-from .gates import challenge_gate, loose_gate, strict_gate
+from .gates import loose_failure, passes_challenge, passes_strict
 from .novelty import dual_novelty
 from .policy import AS_DESIGNED, Policy, Stability
 from .pool import Decision, Offer
@@ -86,23 +86,24 @@ def consider(
         return Outcome(rider, "no_identity")
     if stability is not None and stability.value < scales.face_id.tau_id:
         return Outcome(rider, "unstable")
-    rider = replace(rider, extremes=rider.extremes.seeing(sample))
-    loose_failed = loose_gate(sample, person.sharpness.median, cfg.gates).failed
+    extremes = rider.extremes.seeing(sample)
+    loose_failed = loose_failure(sample, person.sharpness.median, cfg.gates)
     buckets = classify(sample, person.brightness.median, cfg.selection)
-    showable = challenge_gate(sample, cfg.gates).passed
+    showable = passes_challenge(sample, cfg.gates)
     conditions = condition_scores(sample, buckets, cfg.selection) if showable else {}
-    if loose_failed and not conditions:
-        return Outcome(rider, f"gate:{loose_failed[0]}")
+    if loose_failed is not None and not conditions:
+        return Outcome(replace(rider, extremes=extremes), f"gate:{loose_failed}")
     others = other_boxes(sample, faces)
     crop = crop_box(sample, smooth_box, others, cfg.selection.crop_scale)
     if geometry.contains_other_face(crop, sample.bbox, others):
-        return Outcome(rider, "other_face_in_crop")
+        return Outcome(replace(rider, extremes=extremes), "other_face_in_crop")
     novelty = _novelty(rider, sample, scales)
-    rider = replace(rider, recent_novelty=(*rider.recent_novelty, novelty)[-cfg.stop.novelty_window :])
+    recent = (*rider.recent_novelty, novelty)[-cfg.stop.novelty_window :]
+    rider = replace(rider, extremes=extremes, recent_novelty=recent)
     quality = scales.policy.quality(sample, cfg.gates)
     offer = Offer(
         quality,
-        not loose_failed,
+        loose_failed is None,
         _anchor_claim(rider, sample, buckets, quality, cfg),
         {name: score + quality for name, score in conditions.items()},
     )
@@ -130,11 +131,10 @@ def _still_fills(rider: Rider, scales: Scales, cfg: Config, candidate: Candidate
     stability = scales.stability(candidate.sample.e_id, person.prototype)
     if stability is not None and stability.value < scales.face_id.tau_id:
         return False
-    sample = with_usual(candidate.sample, person.eyes)
-    if not loose_gate(sample, person.sharpness.median, cfg.gates).passed:
+    if loose_failure(candidate.sample, person.sharpness.median, cfg.gates) is not None:
         return False
-    buckets = classify(sample, person.brightness.median, cfg.selection)
-    return bucket_key(buckets) == bucket_key(candidate.buckets)
+    shown = with_usual(candidate.sample, person.eyes)
+    return shown is candidate.sample or expression_bin(readable(shown)) == candidate.buckets.expression
 
 
 def _novelty(rider: Rider, sample: FaceSample, scales: Scales) -> float:
@@ -152,5 +152,5 @@ def _anchor_claim(rider: Rider, sample: FaceSample, buckets: Buckets, quality: f
     """
     if not is_anchor(sample, buckets, True, cfg):
         return None
-    strict = strict_gate(sample, rider.person.sharpness.median, cfg.gates).passed
+    strict = passes_strict(sample, rider.person.sharpness.median, cfg.gates)
     return anchor_score(sample, quality, cfg) + MOST_DOUBTS - doubts(sample) + (STRICT_BONUS if strict else 0.0)

@@ -12,7 +12,7 @@ from . import geometry
 from .buckets import EYES_CLOSED, classify
 from .cast import Rider
 from .config import Config
-from .gates import strict_gate
+from .gates import passes_strict
 from .meeting import is_confirmed
 from .offer import Scales, crop_box, other_boxes
 from .pair import lids_down, pair_score, together
@@ -54,7 +54,7 @@ def draft_pair(
 
 
 def _is_worthy(rider: Rider, sample: FaceSample, scales: Scales, cfg: Config) -> bool:
-    strict = strict_gate(sample, rider.person.sharpness.median, cfg.gates).passed
+    strict = passes_strict(sample, rider.person.sharpness.median, cfg.gates)
     return strict and is_confirmed(sample, rider.person, scales.face_id)
 
 

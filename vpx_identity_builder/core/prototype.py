@@ -59,4 +59,4 @@ class Reservoir(Thinned[Vector]):
 
     def matrix(self) -> Matrix:
         """`(n, d)` float32, unit rows."""
-        return np.stack(self.values)
+        return np.concatenate(self.values).reshape(len(self.values), -1)

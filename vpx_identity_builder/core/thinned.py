@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import statistics
-from dataclasses import dataclass
-from functools import lru_cache
+from bisect import bisect_right
+from dataclasses import dataclass, replace
 from typing import Generic, Self, TypeVar
 
 import numpy as np
@@ -31,12 +30,16 @@ class Thinned(Generic[T]):
 
     def add(self, value: T, t_ns: int) -> Self:
         """With one more value offered."""
+        return type(self)(self.capacity, *self.kept_with(value, t_ns), self.offered + 1)
+
+    def kept_with(self, value: T, t_ns: int) -> tuple[tuple[int, ...], tuple[T, ...], int]:
+        """Times, values and stride once a value is offered; the same values where it is not kept."""
         times, values, stride = self.times_ns, self.values, self.stride
         if self.offered % stride == 0:
             times, values = (*times, t_ns), (*values, value)
             if len(values) > self.capacity:
                 times, values, stride = times[::2], values[::2], stride * 2
-        return type(self)(self.capacity, times, values, stride, self.offered + 1)
+        return times, values, stride
 
     def merged(self, other: Self) -> Self:
         """Both together in order of time, thinned to one stride."""
@@ -85,27 +88,44 @@ MEDIAN_SAMPLES = 256
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spread(Thinned[float]):
-    """A bounded, evenly thinned sample of one measure, for its median and quantiles."""
+    """A bounded, evenly thinned sample of one measure, for its median and quantiles.
+
+    `ordered`: the values in order of size, kept beside them because they are asked for more often than they change.
+    """
 
     capacity: int = MEDIAN_SAMPLES
+    ordered: tuple[float, ...] = ()
+
+    def add(self, value: float, t_ns: int) -> Spread:
+        """With one more value offered."""
+        times, values, stride = self.kept_with(value, t_ns)
+        ordered = self.ordered
+        if len(values) > len(self.values):
+            place = bisect_right(ordered, value)
+            ordered = (*ordered[:place], value, *ordered[place:])
+        elif values is not self.values:
+            ordered = tuple(sorted(values))
+        return Spread(self.capacity, times, values, stride, self.offered + 1, ordered)
+
+    def merged(self, other: Spread) -> Spread:
+        """Both together, see `Thinned`."""
+        both = Thinned.merged(self, other)
+        return replace(both, ordered=tuple(sorted(both.values)))
 
     @property
     def median(self) -> float | None:
         """The median, None before the first value."""
-        return _median(self.values) if self.values else None
+        half, odd = divmod(len(self.ordered), 2)
+        if not self.ordered:
+            return None
+        return self.ordered[half] if odd else (self.ordered[half - 1] + self.ordered[half]) / 2
 
     def quantile(self, share: float) -> float | None:
-        """The value that this share (0..1) of the sample lies below; None before the first value."""
-        return _quantile(self.values, share) if self.values else None
-
-
-@lru_cache(maxsize=32)
-def _median(values: tuple[float, ...]) -> float:
-    """Remembered, because a sample changes less often than it is asked."""
-    return statistics.median(values)
-
-
-@lru_cache(maxsize=32)
-def _quantile(values: tuple[float, ...], share: float) -> float:
-    """Remembered like the median."""
-    return float(np.quantile(values, share))
+        """The value that this share (0..1) of the sample lies below, as NumPy tells it; None before the first value."""
+        if not self.ordered:
+            return None
+        place = share * (len(self.ordered) - 1)
+        rank = int(place)
+        below, above = self.ordered[rank], self.ordered[min(rank + 1, len(self.ordered) - 1)]
+        part, step = place - rank, above - below
+        return above - step * (1.0 - part) if part >= 0.5 else below + step * part

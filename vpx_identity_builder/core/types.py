@@ -73,6 +73,19 @@ class CoveredParts:
     mouth: float
 
 
+@dataclass(frozen=True, slots=True)
+class ToldOcclusion:
+    """What was told of how much of a face is covered; see `FaceSample` for ratio, parts and guess.
+
+    `beside` is a digest of everything it was told by. With the same digest, the same is told again.
+    """
+
+    beside: bytes
+    ratio: float | None
+    covered: CoveredParts | None
+    guess: float | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceSample:
     """One face in one frame, translated from other modules' observations.
@@ -81,7 +94,7 @@ class FaceSample:
     all `(dim,)` float32 unit vectors or None. `frame_size_px` is (width, height). `appearance` `(cells, channels + 1)`
     float32 shows what each part of the face looks like, see `occlusion`; `covered` is known where that told the ratio
     or makes a cover likely. `occlusion_guess` is the share that is likely where the ratio is unknown, None
-    where nobody looked.
+    where nobody looked. `told` is what told these three, or what an earlier run told.
     `extra_bins`: (axis, label) of axes that plugins add, each axis once. `in_highlight`: the moment is one that wins
     among images of equal quality (§15).
     """
@@ -104,6 +117,7 @@ class FaceSample:
     extra_bins: tuple[tuple[str, str], ...] = ()
     in_highlight: bool = False
     occlusion_guess: float | None = None
+    told: ToldOcclusion | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
@@ -21,6 +22,8 @@ Array = NDArray[np.float32]
 T = TypeVar("T")
 Reader = Callable[[Any, str], Any]
 """JSON value and the name of its field → value. Raises `MalformedError`."""
+_STORED = np.dtype("<f4")
+_WHOLE = frozenset((int,))
 LARGEST_ARRAY = 1 << 22
 """Numbers in one array; more is damage."""
 LARGEST_FLOAT = 1e15
@@ -223,11 +226,11 @@ def array_from(data: bytes, shape: Any, name: str) -> Array:
     """The array of `array_bytes`; `shape` None: a vector. Raises `MalformedError`."""
     if not isinstance(data, bytes) or len(data) % 4 or len(data) > 4 * LARGEST_ARRAY:
         raise MalformedError(f"{name} is no array")
-    flat = np.frombuffer(data, "<f4").astype(np.float32)
+    flat = np.frombuffer(data, _STORED).astype(np.float32)
     if shape is None:
         return flat
-    sizes = _many(_exact(int), _reader(int), shape, name)
-    if min(sizes, default=0) < 0 or len(sizes) > 4 or int(np.prod(sizes, dtype=object)) != flat.size:
+    sizes = _many(_WHOLE, _reader(int), shape, name)
+    if min(sizes, default=0) < 0 or len(sizes) > 4 or math.prod(sizes) != flat.size:
         raise MalformedError(f"{name} has another shape than it says")
     return flat.reshape(sizes)
 

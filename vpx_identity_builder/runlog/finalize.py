@@ -123,7 +123,7 @@ def without_pictures(result: RunResult) -> RunResult:
     """The result with every picture replaced by nothing; time and box tell which it was."""
 
     def bare(candidate: Candidate) -> Candidate:
-        return replace(candidate, sample=replace(candidate.sample, appearance=None), image=b"")
+        return replace(candidate, sample=replace(candidate.sample, appearance=None, told=None), image=b"")
 
     return with_candidates(
         result, bare, lambda pair: replace(pair, first=bare(pair.first), second=bare(pair.second), image=b"")

@@ -17,7 +17,7 @@ from vpx_identity_builder.core import geometry
 from vpx_identity_builder.core.types import Box, FaceSample, IntBox, Vector
 from vpx_identity_builder.runlog.reader import RunLog
 from vpx_identity_builder.runlog.rows import face_row
-from vpx_identity_builder.runlog.schema import translated
+from vpx_identity_builder.runlog.schema import TOLD, TOLD_SINCE, translated
 
 Real = NDArray[np.float64]
 Stranger = tuple[int, int, int]
@@ -61,6 +61,9 @@ def prune(
         for seq, face in unsure:
             bare = replace(log.face(seq, face), e_vis_face=None, e_vis_body=None, appearance=None)
             log.connection.execute(_REWRITE, face_row(seq, face, bare))
+        if log.version >= TOLD_SINCE:
+            leaving = [(seq, face) for seq, face, _ in strangers] + unsure
+            log.connection.executemany(f"DELETE FROM {TOLD} WHERE frame = ? AND face = ?", leaving)
         spoilt = spoilt_crops(log)
         log.connection.executemany(
             "DELETE FROM crops WHERE frame = ? AND x1 = ? AND y1 = ? AND x2 = ? AND y2 = ?",

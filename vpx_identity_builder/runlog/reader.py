@@ -16,22 +16,23 @@ from vpx_identity_builder.core.results import StopReason
 from vpx_identity_builder.core.types import Box, FaceSample, IntBox
 from vpx_identity_builder.errors import RunLogError
 from vpx_identity_builder.runlog.codec import Array, MalformedError, array_from, dumps, loads, plain, restored
-from vpx_identity_builder.runlog.rows import LoggedFrame, read_face, read_frame
-from vpx_identity_builder.runlog.schema import READABLE_VERSIONS, TABLES, Header, crc, look_at, open_log, translated
+from vpx_identity_builder.runlog.rows import NOTHING_TOLD, LoggedFrame, Told, read_face, read_frame, read_told
+from vpx_identity_builder.runlog.schema import (
+    COLUMNS,
+    READABLE_VERSIONS,
+    TABLES,
+    TOLD,
+    TOLD_SINCE,
+    Header,
+    crc,
+    look_at,
+    open_log,
+    translated,
+)
 
 OWN_PARTS = (b"table", b"index")
 """What a log is made of. A view may never end, a trigger does something else than it is told."""
-_FACE_COLUMNS = "frame, face, signals, e_id, e_vis_face, e_vis_body, appearance, anonymous, crc"
-_COLUMNS = {
-    "meta": ("key, value", 1),
-    "frames": ("seq, data, faces, crc", 1),
-    "faces": (_FACE_COLUMNS, 2),
-    "fates": ("frame, face, person, code", 2),
-    "crops": ("id, frame, x1, y1, x2, y2, image, crc", 1),
-    "events": ("seq, kind, data", 1),
-    "outcome": ("id, data, crc", 1),
-}
-"""Columns of each table, and how many of them are its key."""
+_FACES = COLUMNS["faces"][0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +92,17 @@ class RunLog:
         """Faces that are stand-ins."""
         return int(self._one("SELECT count(*) FROM faces WHERE anonymous"))
 
-    def frames(self) -> Iterator[LoggedFrame]:
-        """Every frame in order of arrival."""
+    def told(self) -> Told:
+        """What was told of faces while the video ran, by the program that the header names."""
+        if self.version < TOLD_SINCE:
+            return NOTHING_TOLD
         with self._reading():
-            faces = self.connection.execute(f"SELECT {_FACE_COLUMNS} FROM faces ORDER BY frame, face")
+            return dict(map(read_told, self.connection.execute(f"SELECT {COLUMNS[TOLD][0]} FROM {TOLD}")))
+
+    def frames(self, told: Told = NOTHING_TOLD) -> Iterator[LoggedFrame]:
+        """Every frame in order of arrival, its faces with what was told of them."""
+        with self._reading():
+            faces = self.connection.execute(f"SELECT {_FACES} FROM faces ORDER BY frame, face")
             pending = next(faces, None)
             expected = 1
             for row in self.connection.execute("SELECT seq, data, faces, crc FROM frames ORDER BY seq"):
@@ -104,7 +112,7 @@ class RunLog:
                 while pending is not None and pending[0] == row[0]:
                     mine.append(pending)
                     pending = next(faces, None)
-                yield read_frame(row, mine)
+                yield read_frame(row, mine, told)
                 expected += 1
             if pending is not None:
                 raise MalformedError("a face belongs to no frame")
@@ -113,7 +121,7 @@ class RunLog:
         """One face."""
         with self._reading():
             row = self.connection.execute(
-                f"SELECT {_FACE_COLUMNS} FROM faces WHERE frame = ? AND face = ?", (frame, face)
+                f"SELECT {_FACES} FROM faces WHERE frame = ? AND face = ?", (frame, face)
             ).fetchone()
             return read_face(row)[0]
 
@@ -235,7 +243,9 @@ class RunLog:
             missing = sorted(set(TABLES) - found)
             if missing:
                 raise RunLogError(self.path, f"it is no run log: it has no table {missing[0]}")
-            for table, (columns, keys) in _COLUMNS.items():
+            for table, (columns, keys) in COLUMNS.items():
+                if table not in found:
+                    continue
                 there = self.connection.execute(f"PRAGMA table_info({table})").fetchall()
                 if [row[1].decode() for row in there] != columns.split(", "):
                     raise MalformedError(f"the table {table} has other columns than a build gives it")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vpx_identity_builder.core.types import FaceSample
+from vpx_identity_builder.core.types import CoveredParts, FaceSample, ToldOcclusion
 from vpx_identity_builder.observations import Translation
 from vpx_identity_builder.runlog.codec import (
     Array,
@@ -22,6 +22,11 @@ from vpx_identity_builder.runlog.schema import ARRAYS, crc
 
 FaceRow = tuple[int, int, str, bytes | None, bytes | None, bytes | None, bytes | None, int, int]
 """As the columns of `faces`."""
+ToldRow = tuple[int, int, bytes, float | None, float | None, float | None, float | None, int]
+"""As the columns of `told`."""
+Told = Mapping[tuple[int, int], ToldOcclusion]
+"""(frame, face) → what was told of it."""
+NOTHING_TOLD: Told = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,13 +49,30 @@ def frame_row(seq: int, t_ns: int, translation: Translation) -> tuple[int, str, 
 def face_row(frame: int, face: int, sample: FaceSample, anonymous: bool = False) -> FaceRow:
     """As the columns of `faces`."""
     shape = None if sample.appearance is None else list(sample.appearance.shape)
-    signals = dumps({**plain(sample, without=ARRAYS), "appearance_shape": shape})
+    signals = dumps({**plain(sample, without=(*ARRAYS, "told")), "appearance_shape": shape})
     e_id, vis_face, vis_body, appearance = (array_bytes(getattr(sample, name)) for name in ARRAYS)
     check = crc(frame, face, signals, e_id, vis_face, vis_body, appearance, int(anonymous))
     return frame, face, signals, e_id, vis_face, vis_body, appearance, int(anonymous), check
 
 
-def read_face(row: Sequence[Any]) -> tuple[FaceSample, bool]:
+def told_row(frame: int, face: int, told: ToldOcclusion) -> ToldRow:
+    """As the columns of `told`."""
+    eyes, mouth = (None, None) if told.covered is None else (told.covered.eyes, told.covered.mouth)
+    values = (frame, face, told.beside, told.ratio, eyes, mouth, told.guess)
+    return *values, crc(*values)
+
+
+def read_told(row: Sequence[Any]) -> tuple[tuple[int, int], ToldOcclusion]:
+    """(frame, face) of a row of `told` and what it says. Raises `MalformedError`."""
+    frame, face, beside, ratio, eyes, mouth, guess, check = row
+    known = [share for share in (ratio, eyes, mouth, guess) if share is not None]
+    shares = all(type(share) is float and 0.0 <= share <= 1.0 for share in known)
+    if not shares or type(beside) is not bytes or (eyes is None) != (mouth is None) or crc(*row[:-1]) != check:
+        raise MalformedError(f"what was told of face {face} of frame {frame} is not what was written")
+    return (frame, face), ToldOcclusion(beside, ratio, None if eyes is None else CoveredParts(eyes, mouth), guess)
+
+
+def read_face(row: Sequence[Any], told: Told = NOTHING_TOLD) -> tuple[FaceSample, bool]:
     """The sample of a row of `faces`, and whether it is a stand-in. Raises `MalformedError`."""
     frame, face, signals, *arrays, anonymous, check = row
     if crc(frame, face, signals.decode("utf-8", "replace"), *arrays, anonymous) != check:
@@ -61,10 +83,10 @@ def read_face(row: Sequence[Any]) -> tuple[FaceSample, bool]:
         name: None if data is None else array_from(data, shape if name == "appearance" else None, name)
         for name, data in zip(ARRAYS, arrays, strict=True)
     }
-    return restored(FaceSample, said, **values), bool(anonymous)
+    return restored(FaceSample, said, **values, told=told.get((frame, face))), bool(anonymous)
 
 
-def read_frame(row: Sequence[Any], faces: Sequence[Sequence[Any]]) -> LoggedFrame:
+def read_frame(row: Sequence[Any], faces: Sequence[Sequence[Any]], told: Told = NOTHING_TOLD) -> LoggedFrame:
     """The frame of a row of `frames` and its rows of `faces`. Raises `MalformedError`."""
     seq, data, count, check = row
     whole = count == len(faces) and all(face[1] == place for place, face in enumerate(faces))
@@ -75,6 +97,6 @@ def read_frame(row: Sequence[Any], faces: Sequence[Sequence[Any]]) -> LoggedFram
     t_ns = said.get("t_ns")
     if not isinstance(t_ns, int) or isinstance(t_ns, bool):
         raise MalformedError(f"frame {seq} has no time")
-    read = [read_face(face) for face in faces]
+    read = [read_face(face, told) for face in faces]
     samples = tuple(sample for sample, _ in read)
     return LoggedFrame(seq, t_ns, replace(translation, samples=samples), tuple(flag for _, flag in read))

@@ -1,4 +1,4 @@
-"""The schema of the run log, version 2, and how its file is opened.
+"""The schema of the run log, version 3, and how its file is opened.
 
 One SQLite file in WAL mode, for its owner only (0600). While a run writes it, it holds an exclusive lock.
 
@@ -11,6 +11,9 @@ One SQLite file in WAL mode, for its owner only (0600). While a run writes it, i
   `face` the place in it. `signals` is JSON, every field of `FaceSample` that is no array, and `appearance_shape`. The
   arrays are little-endian float32 or NULL. `anonymous` 1: somebody who is not published; `e_id` is a stand-in, the
   other arrays are gone.
+* `told` (frame, face, beside, ratio, eyes, mouth, guess, crc): what was told of a face's occlusion while the video ran,
+  see `ToldOcclusion`; `eyes` and `mouth` are NULL together. Only the program that `Header` names takes it again. Since
+  version 3.
 * `fates` (frame, face, person, code): the person number a face was taken for while the video ran; its reason code.
 * `crops` (id, frame, x1, y1, x2, y2, image, crc): an encoded crop and its box.
 * `events` (seq, kind, data): `fault` {name, count}. Once the run ended: `people` {stands_for: {number: the number that
@@ -19,7 +22,7 @@ One SQLite file in WAL mode, for its owner only (0600). While a run writes it, i
   chosen; at most one row. Version 1 has it only where people left the log, and without `of`.
 
 Who erases a person deletes: `faces` with `ids[stands_for[fates.person]]` of that person (or makes stand-ins of them),
-the `crops` of those frames that show them, and `outcome`; then `secure_delete` and VACUUM.
+their `told`, the `crops` of those frames that show them, and `outcome`; then `secure_delete` and VACUUM.
 """
 
 from __future__ import annotations
@@ -38,11 +41,24 @@ from vpx_identity_builder.errors import RunLogError
 LOG_NAME = "run.sqlite"
 NEXT_NAME = "run-next.sqlite"
 """The log of a run for whose video there is one already; takes its place when the run has published."""
-SCHEMA_VERSION = 2
-READABLE_VERSIONS = (1, 2)
+SCHEMA_VERSION = 3
+READABLE_VERSIONS = (1, 2, 3)
 SIDECARS = ("-wal", "-shm", "-journal")
 ARRAYS = ("e_id", "e_vis_face", "e_vis_body", "appearance")
 TABLES = ("meta", "frames", "faces", "fates", "crops", "events", "outcome")
+TOLD, TOLD_SINCE = "told", 3
+"""A table, and the version that it came with."""
+COLUMNS = {
+    "meta": ("key, value", 1),
+    "frames": ("seq, data, faces, crc", 1),
+    "faces": ("frame, face, signals, e_id, e_vis_face, e_vis_body, appearance, anonymous, crc", 2),
+    "fates": ("frame, face, person, code", 2),
+    "crops": ("id, frame, x1, y1, x2, y2, image, crc", 1),
+    "events": ("seq, kind, data", 1),
+    "outcome": ("id, data, crc", 1),
+    TOLD: ("frame, face, beside, ratio, eyes, mouth, guess, crc", 2),
+}
+"""Columns of each table, and how many of them are its key."""
 
 _CREATE = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -52,6 +68,10 @@ CREATE TABLE faces (
     e_id BLOB, e_vis_face BLOB, e_vis_body BLOB, appearance BLOB,
     anonymous INTEGER NOT NULL DEFAULT 0, crc INTEGER NOT NULL, PRIMARY KEY (frame, face)
 );
+CREATE TABLE told (
+    frame INTEGER NOT NULL, face INTEGER NOT NULL, beside BLOB NOT NULL, ratio REAL, eyes REAL, mouth REAL, guess REAL,
+    crc INTEGER NOT NULL, PRIMARY KEY (frame, face)
+) WITHOUT ROWID;
 CREATE TABLE fates (
     frame INTEGER NOT NULL, face INTEGER NOT NULL, person INTEGER NOT NULL, code TEXT NOT NULL,
     PRIMARY KEY (frame, face)
@@ -69,7 +89,8 @@ CREATE TABLE outcome (id INTEGER PRIMARY KEY, data TEXT NOT NULL, crc INTEGER NO
 class Header:
     """What a log says of its run. `settings`: key → value of every setting in effect.
 
-    `source_path` is relative to the log's folder and known only where the source lies near it.
+    `source_path` is relative to the log's folder and known only where the source lies near it. `program` is the
+    fingerprint of the code that wrote the log.
     """
 
     app_version: str
@@ -83,6 +104,7 @@ class Header:
     fps: float | None = None
     source_fps: float | None = None
     source_files: tuple[str, ...] = ()
+    program: str | None = None
 
 
 @contextlib.contextmanager
@@ -173,14 +195,14 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous=NORMAL")
 
 
-def crc(*parts: bytes | str | int | None) -> int:
+def crc(*parts: bytes | str | float | None) -> int:
     """CRC-32 of a row's columns, told apart by kind and length."""
-    value = 0
+    pieces: list[bytes] = []
     for part in parts:
         data = part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogatepass")
-        mark = "n" if part is None else "b" if isinstance(part, bytes) else "t"
-        value = zlib.crc32(data, zlib.crc32(f"{mark}{len(data)}:".encode(), value))
-    return value
+        mark = b"n" if part is None else b"b" if isinstance(part, bytes) else b"t"
+        pieces += (mark, b"%d:" % len(data), data)
+    return zlib.crc32(b"".join(pieces))
 
 
 def remove(path: Path) -> None:

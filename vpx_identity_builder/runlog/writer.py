@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from vpx_identity_builder.core.types import Box, IntBox
+from vpx_identity_builder.core.types import Box, IntBox, ToldOcclusion
 from vpx_identity_builder.observations import Translation
 from vpx_identity_builder.runlog.codec import dumps, plain
-from vpx_identity_builder.runlog.rows import face_row, frame_row
-from vpx_identity_builder.runlog.schema import SCHEMA_VERSION, Header, crc, create, translated
+from vpx_identity_builder.runlog.rows import face_row, frame_row, told_row
+from vpx_identity_builder.runlog.schema import SCHEMA_VERSION, TOLD, Header, crc, create, translated
 
 COMMIT_NS = 500_000_000
 COMMIT_FRAMES = 15
@@ -24,6 +24,8 @@ KEEP_SHARE = 0.9
 
 CropKey = tuple[int, IntBox]
 """Time and box of a crop."""
+Fate = tuple[Box, int, str, ToldOcclusion | None]
+"""Face box, person number, reason code, and what was told of the face."""
 
 
 class RunLogWriter:
@@ -68,12 +70,15 @@ class RunLogWriter:
             )
         return seq
 
-    def fates(self, seq: int, fates: Iterable[tuple[Box, int, str]]) -> None:
-        """Log whom each face of a frame was taken for, and its reason code: (bbox, person number, code)."""
+    def fates(self, seq: int, fates: Iterable[Fate]) -> None:
+        """Log what became of each face of a frame."""
         places = {box: list(held) for box, held in self._recent.get(seq, {}).items()}
-        rows = [(seq, places[box].pop(0), person, code) for box, person, code in fates if places.get(box)]
+        found = [(places[fate[0]].pop(0), fate) for fate in fates if places.get(fate[0])]
+        told = [told_row(seq, face, said) for face, (_, _, _, said) in found if said is not None]
         with translated(self.path):
+            rows = [(seq, face, person, code) for face, (_, person, code, _) in found]
             self._db.executemany("INSERT OR REPLACE INTO fates VALUES (?, ?, ?, ?)", rows)
+            self._db.executemany(f"INSERT OR REPLACE INTO {TOLD} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", told)
 
     def crop(self, seq: int, box: IntBox, image: bytes) -> None:
         """Log an encoded crop of a frame."""

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from vpx_identity_builder.core.buckets import HEAVY_OCCLUSION_ABOVE
 from vpx_identity_builder.core.config import GateConfig
-from vpx_identity_builder.core.gates import challenge_gate, loose_gate, sharpness_limit, strict_gate
+from vpx_identity_builder.core.gates import (
+    challenge_gate,
+    loose_failure,
+    loose_gate,
+    passes_challenge,
+    passes_strict,
+    sharpness_limit,
+    strict_gate,
+)
 from vpx_identity_builder.core.quality import components, quality_score
 from vpx_identity_builder.core.types import FaceSample
 
@@ -88,6 +96,13 @@ def test_a_challenge_image_needs_the_blur_floor_and_no_more_of_the_loose_gate() 
     assert challenge_gate(dark, CONFIG).failed == ()
     assert challenge_gate(sample(bbox=INSIDE, sharpness=CONFIG.sharpness_floor - 0.1), CONFIG).failed == ("blur",)
     assert challenge_gate(sample(bbox=INSIDE, sharpness=None), CONFIG).passed
+
+
+@given(measured_faces(), st.none() | st.floats(0, 1000))
+def test_whether_a_gate_is_passed_is_what_its_checks_say(face: FaceSample, median: float | None) -> None:
+    assert passes_strict(face, median, CONFIG) == strict_gate(face, median, CONFIG).passed
+    assert loose_failure(face, median, CONFIG) == next(iter(loose_gate(face, median, CONFIG).failed), None)
+    assert passes_challenge(face, CONFIG) == challenge_gate(face, CONFIG).passed
 
 
 @given(measured_faces())

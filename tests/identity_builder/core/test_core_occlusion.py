@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from vpx_identity_builder.core.face_cells import NEIGHBOURS, ROWS
+from vpx_identity_builder.core.gallery import Gallery
 from vpx_identity_builder.core.moments import MOMENTS
-from vpx_identity_builder.core.occlusion import LEAST_GUESS, PARTIAL, Gallery, judged
+from vpx_identity_builder.core.occlusion import LEAST_GUESS, PARTIAL, judged
 from vpx_identity_builder.core.types import ExpressionSignals, FaceSample, Pose
 
 from .strategies import sample
@@ -179,6 +182,30 @@ def test_reversed_pitch_finds_the_same_explanations() -> None:
     gallery = gallery_of(*up)
     assert ratio(down, gallery) is None
     assert share(down, gallery.with_pitch_reversed()) < PARTIAL
+
+
+@given(st.lists(st.integers(0, 400), max_size=12), st.lists(st.integers(0, 400), max_size=12), st.integers(0, 400))
+def test_what_was_told_is_told_again_beside_the_same_moments_only(ones: list[int], others: list[int], one: int) -> None:
+    def seen(index: int) -> FaceSample:
+        return face(index, LOWER if index % 5 == 0 else None, yaw=float(index % 40))
+
+    gallery, other = gallery_of(*map(seen, ones)), gallery_of(*map(seen, others))
+    item = seen(one)
+    told = judged(judged(item, other), gallery)
+    afresh = judged(item, gallery)
+    assert told.told == afresh.told
+    assert (told.occlusion_ratio, told.covered, told.occlusion_guess) == (
+        afresh.occlusion_ratio,
+        afresh.covered,
+        afresh.occlusion_guess,
+    )
+    known = judged(item, other).told
+    assert known is not None
+    made_up = replace(known, ratio=0.123, guess=0.321)
+    taken = judged(replace(item, told=made_up), gallery).occlusion_ratio == 0.123
+    assert taken == (gallery.evidence.digest == other.evidence.digest)
+    for changed in (face(one + 1), replace(item, pose=Pose(1.5, 0.0)), replace(item, pose=Pose(0.0, 1.5))):
+        assert judged(replace(changed, told=made_up), other).occlusion_ratio != 0.123
 
 
 def test_neighbours_touch_and_are_listed_once() -> None:
