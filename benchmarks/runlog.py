@@ -24,13 +24,13 @@ from visualbase import FileSource, sample
 from vpx_identity_builder import pixels
 from vpx_identity_builder.core.results import StopReason
 from vpx_identity_builder.core.types import FaceSample, IntBox
-from vpx_identity_builder.observations import Translation, VisionModel
 from vpx_identity_builder.place import SourceInfo
 from vpx_identity_builder.rebuilding import rebuilt
 from vpx_identity_builder.replay import replay
 from vpx_identity_builder.run import Run
 from vpx_identity_builder.runlog.reader import RunLog
 from vpx_identity_builder.settings import resolve
+from vpx_identity_builder.translation import Translation, VisionModel
 
 Frames = list[tuple[int, tuple[FaceSample, ...], np.ndarray]]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from .hooks import ORDINARY_PRIORITY
 from .hooks_calls import Hooks
-from .observations import Translation
 from .observations_read import get
 from .settings import HighlightSettings
+from .translation import Translation
 from .windows import HighlightWindow
 
 NO_FRAME_INSIDE = "No frame lay in a highlight window: do the windows belong to this video?"

@@ -16,9 +16,8 @@ import pluggy
 from .core.config import FaceIdModel
 from .core.policy import Stability
 from .core.results import ChosenImage, PersonSet, RunResult
-from .core.types import FaceSample, Vector
+from .core.types import FaceSample, Image, Vector
 from .export.bundle import Bundle
-from .pixels import Image
 
 PROJECT = "identity_builder"
 GROUP = "identity_builder.hooks"

@@ -19,13 +19,12 @@ from .core.geometry import clip
 from .core.policy import AS_DESIGNED, Policy, Stability
 from .core.quality import quality_score
 from .core.results import RunResult
-from .core.types import FaceSample, Vector
+from .core.types import FaceSample, Image, Vector
 from .documents import person_folder
 from .export.builtin import FolderExporter, ReportExporter
 from .export.bundle import Bundle, image_path
 from .hooks_faults import HookError, HookFault, fault_of
 from .hooks_plugins import Plugin, plugin_manager
-from .pixels import Image
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ costs its own values, never the frame. Which source wins is `observations_source
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,30 +27,11 @@ from .observations_sources import (
     is_rejection,
     occlusion,
 )
-from .observations_vision import NO_MODEL, VisionModel, read_vision
+from .observations_vision import read_vision
 from .pitch_sign import FRONTAL_YAW_DEG, PitchHint, nose_height
+from .translation import InputRules, Translation
 
-__all__ = ["OPTIONAL", "PRECEDENCE", "InputRules", "Translation", "VisionModel", "to_samples"]
-
-
-@dataclass(frozen=True, slots=True)
-class InputRules:
-    """How inputs are to be understood: sources whose pitch is turned round, and further modules to read."""
-
-    reversed_pitch: frozenset[str] = frozenset()
-    extra_inputs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Translation:
-    """Faces of one frame, which models they come from, and what was wrong with the input."""
-
-    samples: tuple[FaceSample, ...]
-    face_id_model: str | None = None
-    vision_face: VisionModel = NO_MODEL
-    vision_body: VisionModel = NO_MODEL
-    faults: Mapping[str, int] = field(default_factory=dict)
-    pitch_hints: tuple[PitchHint, ...] = ()
+__all__ = ["OPTIONAL", "PRECEDENCE", "to_samples"]
 
 
 def to_samples(

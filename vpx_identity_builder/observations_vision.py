@@ -12,17 +12,7 @@ from .observations_faces import Face
 from .observations_frame import FrameInput
 from .observations_read import BAD_INPUT, best_match, get, items, number, vector, xyxy
 from .observations_sources import lone_embedding
-
-
-@dataclass(frozen=True, slots=True)
-class VisionModel:
-    """Name and novelty scale of a general vision embedding; `scale` None where the producer gave none."""
-
-    name: str | None = None
-    scale: NoveltyScale | None = None
-
-
-NO_MODEL = VisionModel()
+from .translation import NO_MODEL, VisionModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)

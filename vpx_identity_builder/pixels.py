@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .core.geometry import area, centre, clip, side
-from .core.types import Box, FaceMeasures, IntBox
+from .core.types import Box, FaceMeasures, Image, IntBox
 from .errors import EncodingError
 from .sharpness import ALIGNED_PX, sharpness
-
-Image = NDArray[np.uint8]
 
 CANONICAL_POINTS = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float64

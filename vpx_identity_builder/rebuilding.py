@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from . import pixels
 from .core.pictures import with_candidates
 from .core.results import RunResult
 from .core.types import IntBox
@@ -195,6 +194,8 @@ def _logged(log: RunLog, settings: Settings, crop: CropId) -> bytes | None:
 
 def _decoded(log: RunLog, missing: Collection[CropId], source: SourceFrames, settings: Settings) -> dict[CropId, bytes]:
     """Crops cut from the source's frames."""
+    from . import pixels
+
     times = log.times({frame for frame, _ in missing})
     images = source(set(times.values()))
     output = settings.output

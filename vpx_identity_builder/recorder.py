@@ -16,13 +16,13 @@ from .core.results import RunResult, StopReason
 from .core.types import IntBox
 from .errors import BusyError, IdentityBuilderError, RunLogError
 from .export.atomic import make_folders
-from .observations import Translation
 from .place import Place, app_version
 from .program import fingerprint
 from .runlog.finalize import finalize
 from .runlog.schema import LOG_NAME, NEXT_NAME, Header, is_busy, remove, sidecars
 from .runlog.writer import CropKey, RunLogWriter
 from .settings import Settings
+from .translation import Translation
 
 logger = logging.getLogger(__name__)
 

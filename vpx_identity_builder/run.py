@@ -18,14 +18,13 @@ from .errors import IdentityBuilderError
 from .highlights import Highlights
 from .hooks_calls import BEFORE_THE_LOG, Hooks
 from .hooks_plugins import Plugin, names_of
-from .memory_plugin import memory_for
 from .names import frame_hash
-from .observations import InputRules, Translation, VisionModel
 from .pitch_sign import PitchEvidence
 from .place import Place, SourceInfo
 from .program import program_of
 from .recorder import Recorder, Tidier
 from .settings import OutputSettings, Settings
+from .translation import InputRules, Translation, VisionModel
 from .windows import HighlightWindow
 
 logger = logging.getLogger(__name__)
@@ -45,6 +44,8 @@ def remembering(output: OutputSettings, place: Place) -> list[Plugin]:
     """The memory as a plugin, where the settings name a bank."""
     if output.memory_bank is None:
         return []
+    from .memory_plugin import memory_for
+
     return [
         memory_for(output.memory_bank, output.memory_labels, lambda: place.folder_name or place.target().parent.name)
     ]

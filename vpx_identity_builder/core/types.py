@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float32]
+Image = NDArray[np.uint8]
+"""Pixels `(h, w, 3)`, BGR."""
 Box = tuple[float, float, float, float]
 IntBox = tuple[int, int, int, int]
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vpx_identity_builder.core.types import CoveredParts, FaceSample, ToldOcclusion
-from vpx_identity_builder.observations import Translation
 from vpx_identity_builder.runlog.codec import (
     Array,
     MalformedError,
@@ -19,6 +18,7 @@ from vpx_identity_builder.runlog.codec import (
     restored,
 )
 from vpx_identity_builder.runlog.schema import ARRAYS, crc
+from vpx_identity_builder.translation import Translation
 
 FaceRow = tuple[int, int, str, bytes | None, bytes | None, bytes | None, bytes | None, int, int]
 """As the columns of `faces`."""

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from vpx_identity_builder.core.types import Box, IntBox, ToldOcclusion
-from vpx_identity_builder.observations import Translation
 from vpx_identity_builder.runlog.codec import dumps, plain
 from vpx_identity_builder.runlog.rows import face_row, frame_row, told_row
 from vpx_identity_builder.runlog.schema import SCHEMA_VERSION, TOLD, Header, crc, create, translated
+from vpx_identity_builder.translation import Translation
 
 COMMIT_NS = 500_000_000
 COMMIT_FRAMES = 15

@@ -13,7 +13,8 @@ from visualbase import Frame
 from vpx.sdk import Observation
 
 from vpx_identity_builder.core.types import ExpressionSignals, FaceSample, Pose
-from vpx_identity_builder.observations import OPTIONAL, InputRules, to_samples
+from vpx_identity_builder.observations import OPTIONAL, to_samples
+from vpx_identity_builder.translation import InputRules
 
 WIDTH, HEIGHT = 96, 64
 IMAGE = np.random.default_rng(5).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)

@@ -12,8 +12,9 @@ from visualbase import Frame
 from vpx.sdk import Observation
 
 from vpx_identity_builder.core.types import ExpressionSignals, FaceSample
-from vpx_identity_builder.observations import OPTIONAL, PRECEDENCE, InputRules, Translation, to_samples
+from vpx_identity_builder.observations import OPTIONAL, PRECEDENCE, to_samples
 from vpx_identity_builder.observations_sources import READERS
+from vpx_identity_builder.translation import InputRules, Translation
 
 SIZE = (200, 100)
 LEFT, RIGHT = (20.0, 20.0, 40.0, 50.0), (120.0, 20.0, 50.0, 60.0)

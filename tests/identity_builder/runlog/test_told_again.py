@@ -19,7 +19,6 @@ from vpx_identity_builder.core.face_cells import CELLS
 from vpx_identity_builder.core.results import StopReason
 from vpx_identity_builder.core.types import FaceSample, IntBox, Pose, ToldOcclusion
 from vpx_identity_builder.errors import RunLogError
-from vpx_identity_builder.observations import Translation
 from vpx_identity_builder.place import SourceInfo
 from vpx_identity_builder.rebuilding import rebuilt, settings_for
 from vpx_identity_builder.replay import replay
@@ -27,6 +26,7 @@ from vpx_identity_builder.run import Run
 from vpx_identity_builder.runlog.codec import dumps, plain
 from vpx_identity_builder.runlog.reader import RunLog
 from vpx_identity_builder.settings import resolve
+from vpx_identity_builder.translation import Translation
 
 FRAMES, CHANNELS = 60, 12
 WHO = unit_rows(3, 2, 128)
