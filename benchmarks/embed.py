@@ -1,8 +1,8 @@
-"""vision.embed: overhead, int8, ONNX Runtime against torch, and what the prefilter saves and changes.
+"""vision.embed: overhead, int8, ONNX Runtime against torch, and what the prefilter and noise change.
 
 All figures are ratios of things measured in turns within one run, in CPU time where one thread works. The prefilter is
 measured on real footage (skipped where it is absent), torch where it is installed (`.venv-timm`).
-Run: `python benchmarks/embed.py [overhead | int8 | torch | prefilter | novelty ...]`.
+Run: `python benchmarks/embed.py [overhead | int8 | torch | prefilter | noise | novelty ...]`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 import real_faces
 from embed_novelty import report_novelty
-from embed_replay import kept, replayed
+from embed_replay import kept, noisy, published, replayed, same
 from targets import Targets
 
 from vpx_vision_embed import MODELS, VisionEmbedder, get_spec, weights
@@ -32,6 +32,7 @@ from vpx_vision_embed.embedder import raw_inference
 from vpx_vision_embed.models import BUNDLED
 
 OVERHEAD, TORCH, INT8, FEWER, SAME = 1.15, 1.2, 0.99, 5.0, 0.95
+NOISES, NOISE_SEEDS = (0.00001, 0.0003, 0.001, 0.003, 0.01), 5
 ROUNDS = 400
 CLIPS = ("two_riders_120s", "cap12", "franck")
 SAMPLE = real_faces.ROOT / ".venv" / "sample" / "astronaut.png"
@@ -145,6 +146,18 @@ def prefilter(targets: Targets) -> None:
         targets.at_least(f"{name}: buckets", found.buckets, 1.0)
 
 
+def noise(_targets: Targets) -> None:
+    """Which share of the images stays the same where every vector differs a little, as on another machine."""
+    if not real_faces.available():
+        return
+    for name in CLIPS:
+        clip = replayed(name).own
+        images = published(clip)
+        for distance in NOISES:
+            shares = [same(images, published(noisy(clip, distance, seed))) for seed in range(NOISE_SEEDS)]
+            print(f"  {name}: noise of {distance:g}: {np.mean(shares):.3f} of {len(images)} images the same")
+
+
 def novelty(_targets: Targets) -> None:
     if real_faces.available():
         report_novelty(("two_riders_120s", "cap12", "cap13", "franck", "foreman", "turns", "hand_over_mouth"))
@@ -155,6 +168,7 @@ PARTS: dict[str, Callable[[Targets], None]] = {
     "int8": int8,
     "torch": torch,
     "prefilter": prefilter,
+    "noise": noise,
     "novelty": novelty,
 }
 

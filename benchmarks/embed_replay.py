@@ -98,6 +98,36 @@ def _area(face: FaceSample) -> float:
     return (x2 - x1) * (y2 - y1)
 
 
+def noisy(clip: real_faces.Footage, distance: float, seed: int) -> real_faces.Footage:
+    """The same faces, every vision embedding turned in a random direction by a cosine distance."""
+    random = np.random.default_rng(seed)
+
+    def turned(vector: np.ndarray | None) -> np.ndarray | None:
+        if vector is None:
+            return None
+        aside = random.standard_normal(vector.size)
+        aside -= (aside @ vector) * vector
+        cosine = 1.0 - distance
+        other = cosine * vector + np.sqrt(1.0 - cosine**2) * aside / np.linalg.norm(aside)
+        return np.asarray(other, np.float32)
+
+    def face(sample: FaceSample) -> FaceSample:
+        return replace(sample, e_vis_face=turned(sample.e_vis_face), e_vis_body=turned(sample.e_vis_body))
+
+    return replace(clip, shots=tuple(replace(shot, faces=tuple(face(f) for f in shot.faces)) for shot in clip.shots))
+
+
+def published(clip: real_faces.Footage) -> list[tuple[int, int]]:
+    """Person and time of every image that is published of a clip."""
+    persons = streamed(clip, READ_ON).result.persons
+    return [(person.person_id, image.candidate.sample.t_ns) for person in persons for image in person.images]
+
+
+def same(images: list[tuple[int, int]], others: list[tuple[int, int]]) -> float:
+    """Share of the images that are among the others too."""
+    return float(np.mean([image in others for image in images]))
+
+
 def kept(run: Replayed) -> Kept:
     """The published sets of both versions, compared."""
     without, with_it = (

@@ -155,7 +155,7 @@ class IdentitySetBuilder:
         covers = [rider.coverage for rider in riders]
         return Progress(
             person_count=len(riders),
-            saved_total=sum(len(entries) for rider in riders for entries in rider.pool.buckets.values()),
+            saved_total=sum(len(rider.pool.in_buckets()) for rider in riders),
             coverage_yaw=min((len(c.yaw.filled) for c in covers), default=0),
             coverage_pitch=min((len(c.pitch.filled) for c in covers), default=0),
             coverage_expression=min((len(c.expression.filled) for c in covers), default=0),

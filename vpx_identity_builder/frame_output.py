@@ -32,7 +32,7 @@ SIGNALS = frozenset(
 PALETTE = ((80, 200, 80), (230, 160, 40), (60, 160, 250), (200, 80, 200), (80, 220, 220), (160, 160, 160))
 """Track colours, BGR, by person number."""
 KEPT = frozenset(
-    {"saved", "added", "replaced", "anchor_candidate", "challenge_candidate", "extra_bin_candidate", "spare_look"}
+    {"saved", "added", "replaced", "anchor_candidate", "challenge_candidate", "extra_bin_candidate", "other_moment"}
 )
 
 

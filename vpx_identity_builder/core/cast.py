@@ -15,7 +15,7 @@ from .novelty import stacked
 from .occlusion import judged
 from .pair import PairSlots
 from .persons import Evidence, Person, Ranking, join_next, joined, new_person, rank
-from .pool import Pool
+from .pool import SPARE_MOMENTS, Pool
 from .results import Conditions, Coverage
 from .types import FaceSample, IntBox, Vector
 
@@ -41,7 +41,7 @@ class Rider:
 
     def with_pool(self, pool: Pool) -> Rider:
         """With another pool, what it covers, and its embeddings stacked for comparison."""
-        held = [entry.candidate.buckets for entries in pool.buckets.values() for entry in entries]
+        held = [candidate.buckets for candidate in pool.in_buckets()]
         held += [entry.candidate.buckets for entry in pool.anchors.entries.values()]
         faces, bodies = self.saved_faces, self.saved_bodies
         if pool.buckets != self.pool.buckets:
@@ -105,7 +105,7 @@ def stability_of(e_id: Vector | None, prototype: Vector | None) -> float | None:
 def new_rider(number: int, t_ns: int, cfg: Config) -> Rider:
     """Somebody nothing is known or kept of yet."""
     person = new_person(number, t_ns, cfg.tracks.reservoir_size)
-    return Rider(person, Pool(2 * cfg.selection.bucket_images), coverage_of(()))
+    return Rider(person, Pool(cfg.selection.bucket_images + SPARE_MOMENTS), coverage_of(()))
 
 
 def joining_due(before: Cast, after: Cast, first: int) -> bool:

@@ -68,19 +68,24 @@ class Choice:
         return {index: (sure[index] >= middle[0]) + (clear[index] >= middle[1]) for index in indices}
 
     def best(
-        self, able: Sequence[int], scores: Mapping[int, float], margin: float, rank: Mapping[int, int] | None = None
+        self, able: Collection[int], scores: Mapping[int, float], margin: float, rank: Mapping[int, int] | None = None
     ) -> int:
-        """The highest score; among near-ties the highest rank (0 unless given), then highlights (§15), then what adds
-        most to the objective. Without a margin nothing is a near-tie, and highlights have no say.
+        """The highest score; among near-ties the highest rank (0 unless given), then highlights (§15), then what looks
+        different from all that is chosen (the novelty plateau apart), then the score after all.
 
+        How different, or how much more of it all it shows, has no say: that hangs on the last digits of the embeddings.
         `able` must not be empty.
         """
         top = max(scores[index] for index in able)
-        ties = [index for index in able if scores[index] >= top - margin]
-        if rank is not None:
-            first = max(rank.get(index, 0) for index in ties)
-            ties = [index for index in ties if rank.get(index, 0) == first]
-        if margin > 0:
-            ties = [index for index in ties if self.items[index].sample.in_highlight] or ties
-        more = gains(self.worths[:, ties], self._held)
-        return max(zip(more.tolist(), (scores[i] for i in ties), (-i for i in ties), ties, strict=True))[3]
+        ranked = {} if rank is None else rank
+
+        def order(index: int) -> tuple[int, bool, bool, float, int]:
+            looks_new = self.novelty(index) >= self.scale.plateau
+            return ranked.get(index, 0), self.items[index].sample.in_highlight, looks_new, scores[index], -index
+
+        return max((index for index in able if scores[index] >= top - margin), key=order)
+
+    def most_telling(self, able: Sequence[int]) -> int:
+        """What adds most to the objective, the earliest of equals. `able` must not be empty."""
+        more = gains(self.worths[:, able], self._held)
+        return able[int(np.argmax(more))]

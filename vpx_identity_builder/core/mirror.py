@@ -6,13 +6,13 @@ mirrored pool: correcting it at the end gives what a run with the right sign fro
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from .buckets import bucket_key, fills_bucket, pitch_bin
 from .cast import Cast, Rider
 from .pair import PairSlots
-from .pool import Pool, Scored, TimeSlots, best_of
+from .pool import Pool, Scored, TimeSlots
 from .results import PairCandidate
 from .types import Candidate
 
@@ -46,28 +46,36 @@ def _candidate(candidate: Candidate, sources: Collection[str]) -> Candidate:
 
 
 def _pool(pool: Pool, sources: Collection[str]) -> Pool:
-    entries = [
-        Scored(entry.score, _candidate(entry.candidate, sources)) for held in pool.buckets.values() for entry in held
-    ]
-    buckets: dict[str, tuple[Scored, ...]] = {}
-    for entry in sorted(entries, key=lambda e: (-e.score, e.candidate.key)):
-        if fills_bucket(entry.candidate.buckets):
-            key = bucket_key(entry.candidate.buckets)
-            buckets[key] = (*buckets.get(key, ()), entry)[: pool.bucket_capacity]
-    conditions: dict[str, TimeSlots] = {}
-    for name, slots in sorted(pool.conditions.items()):
+    def bucket_of(_name: str, turned: Candidate, _changed: bool) -> str | None:
+        return bucket_key(turned.buckets) if fills_bucket(turned.buckets) else None
+
+    def condition_of(name: str, _turned: Candidate, changed: bool) -> str | None:
+        return SWAPPED.get(name, name) if changed else name
+
+    extras = {name: Scored(held.score, _candidate(held.candidate, sources)) for name, held in pool.extras.items()}
+    return replace(
+        pool,
+        buckets=_regrouped(pool.buckets, sources, bucket_of),
+        anchors=_slots(pool.anchors, sources),
+        conditions=_regrouped(pool.conditions, sources, condition_of),
+        extras=extras,
+    )
+
+
+def _regrouped(
+    groups: Mapping[str, TimeSlots], sources: Collection[str], group_of: Callable[[str, Candidate, bool], str | None]
+) -> dict[str, TimeSlots]:
+    """The groups with every candidate turned round and put where `group_of` (old group, candidate, was it turned) says;
+    None = nowhere any more."""
+    result: dict[str, TimeSlots] = {}
+    for name, slots in sorted(groups.items()):
         for entry in slots.entries.values():
             turned = _candidate(entry.candidate, sources)
-            target = SWAPPED.get(name, name) if turned is not entry.candidate else name
-            held = conditions.get(target, TimeSlots(slots.capacity, slots.slot_ns))
-            conditions[target] = held.merged(_one(Scored(entry.score, turned), slots))
-    extras = {name: Scored(held.score, _candidate(held.candidate, sources)) for name, held in pool.extras.items()}
-    spares: dict[str, Scored] = {}
-    for spare in pool.spares.values():
-        turned = _candidate(spare.candidate, sources)
-        spares = best_of(spares, {bucket_key(turned.buckets): Scored(spare.score, turned)})
-    anchors = _slots(pool.anchors, sources)
-    return replace(pool, buckets=buckets, anchors=anchors, conditions=conditions, extras=extras, spares=spares)
+            target = group_of(name, turned, turned is not entry.candidate)
+            if target is not None:
+                held = result.get(target, TimeSlots(slots.capacity, slots.slot_ns))
+                result[target] = held.merged(_one(Scored(entry.score, turned), slots))
+    return result
 
 
 def _one(entry: Scored, like: TimeSlots) -> TimeSlots:

@@ -108,11 +108,11 @@ def consider(
         {name: score + quality for name, score in conditions.items()},
     )
     draft = Candidate(sample, buckets, crop, b"", novelty)
-    still_fills = partial(_still_fills, rider, scales, cfg)
-    decision = pools.decide(rider.pool, draft, offer, scales.face, still_fills)
+    decision = pools.decide(rider.pool, draft, offer, partial(_still_fills, rider, scales, cfg))
+    code = decision.code_of(is_new=novelty >= scales.face.threshold)
     if decision.keeps:
-        return Outcome(rider, decision.code, draft, offer, decision)
-    code = "unknown_pose" if UNKNOWN in (buckets.yaw, buckets.pitch) else decision.code
+        return Outcome(rider, code, draft, offer, decision)
+    code = "unknown_pose" if UNKNOWN in (buckets.yaw, buckets.pitch) else code
     return Outcome(rider, code, lost_to_t_ns=decision.lost_to_t_ns)
 
 

@@ -1,7 +1,11 @@
 """The bounded pool of one person's candidate crops while the video runs (§4: save, replace, add).
 
-A candidate may hold three kinds of slots at once: its bucket, its challenge conditions, and a time slot among the
+A candidate may hold three kinds of slots at once: a moment of its bucket, of its challenge conditions, and among the
 anchor candidates; so a better-looking frame never evicts a dark or occluded one. The pool does not grow with the video.
+
+What is kept depends on quality, time and bins, never on vision embeddings: these differ a little from machine to
+machine, and one face more or less would make all later choices others. What is new beside what, `selection` asks at the
+end.
 """
 
 from __future__ import annotations
@@ -11,20 +15,19 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from .buckets import bucket_key, fills_bucket
-from .config import NoveltyScale
 from .extra_bins import ExtraBin
-from .novelty import distance_to_nearest
 from .types import Candidate, FaceSample, Vector
 
 K = TypeVar("K")
 
-ANCHOR_SLOTS = 48
-CONDITION_SLOTS = 24
-FIRST_SLOT_NS = 250_000_000
+ANCHOR_SLOTS = 16
+CONDITION_SLOTS = 12
+SPARE_MOMENTS = 1
+"""Moments kept of a bucket beyond the images that it may publish: which of them look different shows at the end."""
+FIRST_SLOT_NS = 500_000_000
+"""Images nearer than this are one moment."""
 BETTER_BY = 0.01
 """A replacement must be visibly better, or near-equal frames would be encoded over and over."""
-QUALITY_FOR_LOOK = 0.03
-"""Quality that an image may give up to not repeat the look of another one, where only such are left."""
 MORE_EXTREME_BY = 0.05
 """The same for challenge conditions, whose score rises with every degree while a head turns."""
 
@@ -60,22 +63,33 @@ class TimeSlots:
     slot_ns: int = FIRST_SLOT_NS
     entries: Mapping[int, Scored] = field(default_factory=dict)
 
+    def rival(self, sample: FaceSample) -> Scored | None:
+        """Whom a face competes with: who holds its stretch of time, once there is room for it; None = nobody."""
+        slots = self
+        while True:
+            held = slots.entries.get(sample.t_ns // slots.slot_ns)
+            if held is not None or len(slots.entries) < self.capacity:
+                return held
+            slots = slots.coarser()
+
     def wants(self, sample: FaceSample, score: float, better_by: float = BETTER_BY) -> bool:
         """True when a candidate of this face and score would be kept."""
-        held = self.entries.get(sample.t_ns // self.slot_ns)
+        held = self.rival(sample)
         return held is None or held.gives_way(score, sample.in_highlight, better_by)
 
     def with_entry(self, entry: Scored) -> TimeSlots:
         """With this candidate in its slot."""
-        slots = {**self.entries, entry.candidate.sample.t_ns // self.slot_ns: entry}
-        slot_ns = self.slot_ns
-        while len(slots) > self.capacity:
-            slot_ns *= 2
-            fused: dict[int, Scored] = {}
-            for held in sorted(slots.values(), key=lambda e: e.rank):
-                fused[held.candidate.sample.t_ns // slot_ns] = held
-            slots = fused
-        return TimeSlots(self.capacity, slot_ns, slots)
+        slots = replace(self, entries={**self.entries, entry.candidate.sample.t_ns // self.slot_ns: entry})
+        while len(slots.entries) > self.capacity:
+            slots = slots.coarser()
+        return slots
+
+    def coarser(self) -> TimeSlots:
+        """With stretches twice as long, each of which keeps its best."""
+        fused: dict[int, Scored] = {}
+        for held in sorted(self.entries.values(), key=lambda e: e.rank):
+            fused[held.candidate.sample.t_ns // (2 * self.slot_ns)] = held
+        return TimeSlots(self.capacity, 2 * self.slot_ns, fused)
 
     def merged(self, other: TimeSlots) -> TimeSlots:
         """Both together, within the capacity."""
@@ -95,42 +109,47 @@ class Decision:
 
     code: str
     bucket: str | None = None
-    replaces: tuple[int, tuple[float, float, float, float]] | None = None
     anchor: bool = False
     conditions: tuple[str, ...] = ()
     extras: tuple[ExtraBin, ...] = ()
     lost_to_t_ns: int | None = None
-    spare: bool = False
 
     @property
     def keeps(self) -> bool:
         """True when the crop is kept."""
-        return self.bucket is not None or self.spare or self.anchor or bool(self.conditions) or bool(self.extras)
+        return self.bucket is not None or self.anchor or bool(self.conditions) or bool(self.extras)
+
+    def code_of(self, is_new: bool) -> str:
+        """The reason code for a face that looks new beside what is kept, or does not."""
+        if self.code == "other_moment" and is_new:
+            return "added"
+        return "not_novel" if self.code == "worse_than_kept" and not is_new else self.code
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pool:
-    """All candidates kept of one person. `spares`: another look for buckets that hold only what others show as well."""
+    """All candidates kept of one person; of each bucket the best of `bucket_moments` moments."""
 
-    bucket_capacity: int
-    buckets: Mapping[str, tuple[Scored, ...]] = field(default_factory=dict)
+    bucket_moments: int
+    buckets: Mapping[str, TimeSlots] = field(default_factory=dict)
     anchors: TimeSlots = field(default_factory=lambda: TimeSlots(ANCHOR_SLOTS))
     conditions: Mapping[str, TimeSlots] = field(default_factory=dict)
     extras: Mapping[ExtraBin, Scored] = field(default_factory=dict)
-    spares: Mapping[str, Scored] = field(default_factory=dict)
 
     def candidates(self) -> list[Candidate]:
         """Every candidate once, in order of time."""
-        held = {entry.candidate.key: entry.candidate for entries in self.buckets.values() for entry in entries}
-        for slots in (self.anchors, *self.conditions.values()):
+        held = {entry.candidate.key: entry.candidate for entry in self.extras.values()}
+        for slots in (*self.buckets.values(), self.anchors, *self.conditions.values()):
             held |= {entry.candidate.key: entry.candidate for entry in slots.entries.values()}
-        for single in (*self.extras.values(), *self.spares.values()):
-            held[single.candidate.key] = single.candidate
         return [held[key] for key in sorted(held)]
+
+    def in_buckets(self) -> list[Candidate]:
+        """What the buckets hold, each of them from its first moment to its last."""
+        return [slots.entries[key].candidate for slots in self.buckets.values() for key in sorted(slots.entries)]
 
     def saved_vectors(self) -> tuple[list[Vector], list[Vector]]:
         """Face and body embeddings of what the buckets hold."""
-        samples = [entry.candidate.sample for entries in self.buckets.values() for entry in entries]
+        samples = [candidate.sample for candidate in self.in_buckets()]
         return (
             [s.e_vis_face for s in samples if s.e_vis_face is not None],
             [s.e_vis_body for s in samples if s.e_vis_body is not None],
@@ -153,11 +172,7 @@ def always(_candidate: Candidate) -> bool:
 
 
 def decide(
-    pool: Pool,
-    candidate: Candidate,
-    offer: Offer,
-    scale: NoveltyScale,
-    still_fills: Callable[[Candidate], bool] = always,
+    pool: Pool, candidate: Candidate, offer: Offer, still_fills: Callable[[Candidate], bool] = always
 ) -> Decision:
     """What the pool would do with a candidate; the crop need not be encoded yet.
 
@@ -165,10 +180,9 @@ def decide(
     that does is empty.
     """
     sample = candidate.sample
-    code, bucket, replaces, lost_to, spare = "outside_buckets", None, None, None, False
+    code, bucket, lost_to = "outside_buckets", None, None
     if offer.loose and fills_bucket(candidate.buckets):
-        code, bucket, replaces, lost_to = _decide_bucket(pool, candidate, offer.quality, scale.threshold, still_fills)
-        spare = bucket is None and _is_spare(pool, candidate, offer.quality, scale.plateau / 2)
+        code, bucket, lost_to = _decide_bucket(pool, candidate, offer.quality, still_fills)
     anchor = offer.anchor_score is not None and pool.anchors.wants(sample, offer.anchor_score)
     empty = TimeSlots(CONDITION_SLOTS)
     conditions = tuple(
@@ -176,27 +190,14 @@ def decide(
         for name, score in sorted(offer.condition_scores.items())
         if pool.conditions.get(name, empty).wants(sample, score, MORE_EXTREME_BY)
     )
+    extras = _wanted_extras(pool, candidate, offer)
     if bucket is None and anchor:
         code = "anchor_candidate"
     elif bucket is None and conditions:
         code = "challenge_candidate"
-    extras = _wanted_extras(pool, candidate, offer)
-    if extras and bucket is None and not anchor and not conditions:
+    elif bucket is None and extras:
         code = "extra_bin_candidate"
-    elif spare and not anchor and not conditions:
-        code = "spare_look"
-    return Decision(code, bucket, replaces, anchor, conditions, extras, lost_to, spare)
-
-
-def _is_spare(pool: Pool, candidate: Candidate, quality: float, other_look: float) -> bool:
-    """True for the best that repeats no look, and is nearly as good, where all that its bucket holds repeats one."""
-    key = bucket_key(candidate.buckets)
-    held, rival = pool.buckets[key], pool.spares.get(key)
-    repeating = all(entry.candidate.novelty < other_look for entry in held)
-    if not repeating or candidate.novelty < other_look:
-        return False
-    good = quality >= max(entry.score for entry in held) - QUALITY_FOR_LOOK
-    return good and (rival is None or rival.gives_way(quality, candidate.sample.in_highlight))
+    return Decision(code, bucket, anchor, conditions, extras, lost_to)
 
 
 def _wanted_extras(pool: Pool, candidate: Candidate, offer: Offer) -> tuple[ExtraBin, ...]:
@@ -209,71 +210,54 @@ def _wanted_extras(pool: Pool, candidate: Candidate, offer: Offer) -> tuple[Extr
 
 
 def _decide_bucket(
-    pool: Pool,
-    candidate: Candidate,
-    quality: float,
-    novelty_threshold: float,
-    still_fills: Callable[[Candidate], bool],
-) -> tuple[str, str | None, tuple[int, tuple[float, float, float, float]] | None, int | None]:
+    pool: Pool, candidate: Candidate, quality: float, still_fills: Callable[[Candidate], bool]
+) -> tuple[str, str | None, int | None]:
+    """Reason code, the bucket that keeps the candidate, and the time of the image it lost to."""
     key = bucket_key(candidate.buckets)
-    held = pool.buckets.get(key, ())
-    if not held:
-        return "saved", key, None, None
-    if candidate.novelty >= novelty_threshold and len(held) < pool.bucket_capacity:
-        return "added", key, None, None
-    rival = _rival(held, candidate)
+    slots = pool.buckets.get(key)
+    if slots is None:
+        return "saved", key, None
+    rival = slots.rival(candidate.sample)
+    if rival is None:
+        return "other_moment", key, None
     if rival.gives_way(quality, candidate.sample.in_highlight):
-        return "replaced", key, rival.candidate.key, None
-    if not any(still_fills(entry.candidate) for entry in held):
-        full = len(held) >= pool.bucket_capacity
-        return "saved", key, min(held, key=lambda e: e.rank).candidate.key if full else None, None
-    code = "not_novel" if len(held) < pool.bucket_capacity else "worse_than_kept"
-    return code, None, None, rival.candidate.sample.t_ns
-
-
-def _rival(held: tuple[Scored, ...], candidate: Candidate) -> Scored:
-    """The kept image a newcomer competes with: the most similar one, or the worst where nothing can be compared."""
-    vector = candidate.sample.e_vis_face
-    distances = []
-    for entry in held:
-        other = entry.candidate.sample.e_vis_face
-        distance = None if vector is None or other is None else distance_to_nearest(vector, [other])
-        distances.append(2.0 if distance is None else distance)
-    if all(distance >= 2.0 for distance in distances):
-        return min(held, key=lambda e: (e.score, e.candidate.sample.t_ns))
-    return min(zip(distances, held, strict=True), key=lambda item: (item[0], item[1].score))[1]
+        return "replaced", key, None
+    if not any(still_fills(entry.candidate) for entry in slots.entries.values()):
+        return "saved", key, None
+    return "worse_than_kept", None, rival.candidate.sample.t_ns
 
 
 def place(pool: Pool, candidate: Candidate, offer: Offer, decision: Decision) -> Pool:
     """The pool with the candidate in the slots decided for it."""
     buckets, anchors, conditions = dict(pool.buckets), pool.anchors, dict(pool.conditions)
     if decision.bucket is not None:
-        kept = tuple(e for e in buckets.get(decision.bucket, ()) if e.candidate.key != decision.replaces)
-        buckets[decision.bucket] = (*kept, Scored(offer.quality, candidate))
+        moments = buckets.get(decision.bucket, TimeSlots(pool.bucket_moments))
+        buckets[decision.bucket] = moments.with_entry(Scored(offer.quality, candidate))
     if decision.anchor and offer.anchor_score is not None:
         anchors = anchors.with_entry(Scored(offer.anchor_score, candidate))
     for name in decision.conditions:
         slots = conditions.get(name, TimeSlots(CONDITION_SLOTS))
         conditions[name] = slots.with_entry(Scored(offer.condition_scores[name], candidate))
     extras = {**pool.extras, **{extra: Scored(offer.quality, candidate) for extra in decision.extras}}
-    spares = dict(pool.spares)
-    if decision.spare:
-        spares[bucket_key(candidate.buckets)] = Scored(offer.quality, candidate)
-    return replace(pool, buckets=buckets, anchors=anchors, conditions=conditions, extras=extras, spares=spares)
+    return replace(pool, buckets=buckets, anchors=anchors, conditions=conditions, extras=extras)
 
 
 def merged(a: Pool, b: Pool) -> Pool:
     """The pools of two persons that turned out to be one; each slot keeps its best."""
-    buckets = dict(a.buckets)
-    for key, entries in b.buckets.items():
-        together = sorted((*buckets.get(key, ()), *entries), key=lambda e: e.rank, reverse=True)
-        buckets[key] = tuple(together[: a.bucket_capacity])
-    conditions = dict(a.conditions)
-    for name, slots in b.conditions.items():
-        conditions[name] = conditions[name].merged(slots) if name in conditions else slots
-    extras, spares = best_of(a.extras, b.extras), best_of(a.spares, b.spares)
-    anchors = a.anchors.merged(b.anchors)
-    return replace(a, buckets=buckets, anchors=anchors, conditions=conditions, extras=extras, spares=spares)
+    return replace(
+        a,
+        buckets=_merged_slots(a.buckets, b.buckets),
+        anchors=a.anchors.merged(b.anchors),
+        conditions=_merged_slots(a.conditions, b.conditions),
+        extras=best_of(a.extras, b.extras),
+    )
+
+
+def _merged_slots(one: Mapping[str, TimeSlots], other: Mapping[str, TimeSlots]) -> dict[str, TimeSlots]:
+    both = dict(one)
+    for key, slots in other.items():
+        both[key] = both[key].merged(slots) if key in both else slots
+    return both
 
 
 def best_of(one: Mapping[K, Scored], other: Mapping[K, Scored]) -> dict[K, Scored]:

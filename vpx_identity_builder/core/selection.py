@@ -1,9 +1,9 @@
 """From the pool to the three sets (§8): anchors, coverage, challenge.
 
 Greedy for the objective of `objective.py` under the rules of the document. Anchors are the best by quality, coverage
-has the best of every bucket first, challenge the most extreme of every condition: among near-ties of these what adds
-most to the objective, and nothing that looks like an image chosen before where there is a choice. The second images of
-buckets are what adds most, as long as it looks different. Nothing is padded: where the video does not hold enough,
+has the best of every bucket first, challenge the most extreme of every condition: among near-ties of these what looks
+different, and nothing that looks like an image chosen before where there is a choice. The second images of buckets are
+what adds most to the objective, as long as it looks different. Nothing is padded: where the video does not hold enough,
 fewer images are published and a note says why.
 """
 
@@ -21,11 +21,13 @@ from .extra_bins import bins_missing
 from .extremes import NOTHING_SEEN, Extremes
 from .notes import set_notes
 from .objective import achieved
-from .pool import QUALITY_FOR_LOOK, preference
+from .pool import preference
 from .results import Achieved, ChosenImage, SetName
 
 NEAR_TIE = 0.01
 """Qualities that differ by no more are as good as equal: the pool does not tell them apart either."""
+QUALITY_FOR_LOOK = 0.03
+"""Quality that an image may give up to not repeat the look of another one, where only such are left."""
 EXTREME_TIE = 0.05
 """The same as `NEAR_TIE` for challenge scores: 2 degrees or 3 grey levels."""
 
@@ -112,7 +114,7 @@ def choose_seconds(choice: Choice, where: Places, firsts: Collection[int], cfg: 
         ]
         if not able:
             return seconds
-        seconds.append(choice.best(able, dict.fromkeys(able, 0.0), 0.0))
+        seconds.append(choice.most_telling(sorted(able)))
         choice.add(seconds[-1])
         room[bucket_key(choice.items[seconds[-1]].buckets)] -= 1
 

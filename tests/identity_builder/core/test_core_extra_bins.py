@@ -33,19 +33,19 @@ def shown(second: int, label: str | None, quality_px: float = 120.0, yaw: float 
 
 def offered(pool: Pool, item: Candidate, quality: float, *, loose: bool = True) -> tuple[Pool, str]:
     offer = Offer(quality, loose, None, {})
-    decision = decide(pool, item, offer, SCALE)
+    decision = decide(pool, item, offer)
     return (place(pool, item, offer, decision) if decision.keeps else pool), decision.code
 
 
 def test_the_best_image_of_every_extra_bin_is_kept() -> None:
-    pool, code = offered(Pool(2), shown(0, "left"), 0.9)
+    pool, code = offered(Pool(1), shown(0, "left"), 0.9)
     assert code == "saved"
     pool, code = offered(pool, shown(1, "right"), 0.3)
     assert code == "extra_bin_candidate"
     pool, code = offered(pool, shown(2, "right"), 0.5)
     assert code == "extra_bin_candidate"
     pool, code = offered(pool, shown(3, "right"), 0.4)
-    assert code == "not_novel"
+    assert code == "worse_than_kept"
     pool, code = offered(pool, shown(4, "back"), 0.6, loose=False)
     assert code == "outside_buckets"
     kept = {name: (entry.score, entry.candidate.sample.t_ns // SECOND) for name, entry in pool.extras.items()}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vpx_identity_builder.core.buckets import classify
-from vpx_identity_builder.core.config import NoveltyScale, SelectionConfig
+from vpx_identity_builder.core.config import SelectionConfig
 from vpx_identity_builder.core.pool import BETTER_BY, Offer, Pool, Scored, TimeSlots, decide, place
 from vpx_identity_builder.core.types import Candidate
 
@@ -27,7 +27,7 @@ def kept_in_bucket(first: tuple[bool, float], second: tuple[bool, float]) -> int
     pool = Pool(4)
     for index, (inside, quality) in enumerate((first, second)):
         item, claim = draft(index, inside), Offer(quality, True, None, {})
-        decision = decide(pool, item, claim, NoveltyScale(0.2, 0.08))
+        decision = decide(pool, item, claim)
         pool = place(pool, item, claim, decision) if decision.keeps else pool
     (kept,) = pool.candidates()
     return kept.sample.t_ns
