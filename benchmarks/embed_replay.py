@@ -13,7 +13,7 @@ import real_faces
 from visualbase import FileSource, sample
 from whole_video import READ_ON, streamed
 
-from vpx_identity_builder.core.buckets import UNKNOWN, bucket_key
+from vpx_identity_builder.core.buckets import UNKNOWN, bucket_key, fills_bucket
 from vpx_identity_builder.core.results import SetName
 from vpx_identity_builder.core.types import FaceSample
 from vpx_vision_embed import VisionEmbedder
@@ -135,7 +135,7 @@ def kept(run: Replayed) -> Kept:
             (
                 person.person_id,
                 image.set_name,
-                bucket_key(image.candidate.buckets),
+                bucket_key(image.candidate.buckets) if fills_bucket(image.candidate.buckets) else UNKNOWN,
                 image.candidate.sample,
                 image.quality,
             )
