@@ -64,6 +64,8 @@ def test_batches_of_changing_sizes_equal_their_single_crops(bundled_path: Path) 
     images = crops()
     singles = np.stack([unit_rows(backend.infer_crops([image]))[0] for image in images])
 
+    many = unit_rows(backend.infer_crops(images * 3))
+    np.testing.assert_allclose(many, np.concatenate([singles] * 3), atol=1e-5)
     for first, last in ((0, 3), (5, 6), (1, 6), (4, 6), (0, 1), (0, 6)):
         rows = unit_rows(backend.infer_crops(images[first:last]))
         np.testing.assert_allclose(rows, singles[first:last], atol=1e-5)

@@ -24,6 +24,8 @@ from vpx_vision_embed.models import ModelSpec, Preprocessing
 from vpx_vision_embed.preprocess import affine, preprocess, quickly_resized
 
 PIXELS = "pixels"
+_AT_ONCE = 8
+"""Crops per run of the model: what it keeps in between of 8 stays in the caches, of 32 it takes a tenth longer."""
 _SCALED, _SCALE, _OFFSET, _FLOATS = (f"{PIXELS}.{name}" for name in ("scaled", "scale", "offset", "floats"))
 
 
@@ -59,7 +61,10 @@ class PixelBackend:
         desk: _Desk | None = getattr(self._desks, "own", None)
         if desk is None:
             desk = self._desks.own = _Desk(session, self._spec)
-        return desk.answer(crops)
+        if len(crops) <= _AT_ONCE:
+            return desk.answer(crops)
+        starts = range(0, len(crops), _AT_ONCE)
+        return np.concatenate([desk.answer(crops[start : start + _AT_ONCE]).copy() for start in starts])
 
     def raw_inference(self, crops: Sequence[NDArray[np.uint8]]) -> Callable[[], object]:
         """A call that runs the model as it is in the file on these crops, made into a float tensor beforehand."""
