@@ -11,10 +11,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
@@ -22,6 +22,9 @@ from vpx_vision_embed.backends.onnx import ORT_ERRORS, OnnxBackend, load_session
 from vpx_vision_embed.errors import BackendError, ClosedError
 from vpx_vision_embed.models import ModelSpec, Preprocessing
 from vpx_vision_embed.preprocess import affine, preprocess, quickly_resized
+
+if TYPE_CHECKING:
+    import onnxruntime as ort
 
 PIXELS = "pixels"
 _AT_ONCE = 8
