@@ -193,13 +193,16 @@ def erase(
         Optional[list[Path]],  # noqa: UP045 - read at run time by typer
         typer.Option(metavar="DIR", help="A folder of memory banks outside OUT; may be repeated."),
     ] = None,
+    bank_gone: Annotated[
+        bool, typer.Option("--bank-gone", help="A memory bank that is asked for does not exist any more.")
+    ] = False,
 ) -> None:
     """Erase a video or a person from OUT, search for what is left, and leave a note without biometrics."""
     from vpx_identity_builder.commands import erase as erase_command
 
     with reported():
         banks = tuple(bank or ())
-        asked = erase_command.Request(out, video, person, older_than, expired, dry_run, verbose, banks)
+        asked = erase_command.Request(out, video, person, older_than, expired, dry_run, verbose, banks, bank_gone)
         code = erase_command.run(asked)
     raise typer.Exit(code)
 

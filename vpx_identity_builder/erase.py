@@ -18,8 +18,8 @@ from vpx_identity_builder.erasure import banks, log, published
 from vpx_identity_builder.erasure.note import add_note
 from vpx_identity_builder.erasure.plan import Outcome, Plan
 from vpx_identity_builder.erasure.remembered import MARK, complete, mark_unknown, marked
-from vpx_identity_builder.erasure.targets import Target, barred, unwritable, video_folders
-from vpx_identity_builder.erasure.traces import Remainder, Search, Traces, files_under, sha256_of
+from vpx_identity_builder.erasure.targets import Target, barred, links_in_place, unwritable, video_folders
+from vpx_identity_builder.erasure.traces import Remainder, Search, Traces, files_under, other_names, sha256_of
 from vpx_identity_builder.erasure.unfinished import Begun, begin, begun, end
 from vpx_identity_builder.errors import (
     BarredError,
@@ -45,10 +45,12 @@ def plan(
     bank_folders: Sequence[Path] = (),
     banks_named: bool = False,
     look_only: bool = False,
+    bank_gone: bool = False,
 ) -> Plan:
     """Look at everything that is kept of a target. `banks_named`: the folders are those that the caller knows it used.
 
     `look_only`: nothing is touched, not even what a dead process left; of logs that no run closed, no rows are counted.
+    `bank_gone`: the caller says that a bank which is not at hand does not exist any more.
 
     Raises `InputError` (no such video), `QueryError` (no such person), `RunLogError`, `BusyError` (a build runs), and
     `BarredError` (folders that what has to go cannot be removed from).
@@ -57,7 +59,8 @@ def plan(
     if claimed_content(target.folder) is not None:
         raise BusyError(target.folder)
     if target.folder.is_dir():
-        _refuse(unwritable([target.folder]) if target.what == "log" else barred(target.folder))
+        closed = unwritable([target.folder]) if target.what == "log" else barred(target.folder)
+        _refuse([*closed, *links_in_place(target.folder)])
         if not look_only:
             repair(target.set_folder)
         made.before = _begun_before(target)
@@ -66,11 +69,14 @@ def plan(
     _plan_logs(made)
     if target.what != "log":
         _plan_banks(made, [output, *bank_folders])
-        made.bank_missing = _lacks_bank(made, [output, *bank_folders], banks_named)
+        lacks = _lacks_bank(made, [output, *bank_folders], banks_named)
+        made.bank_missing, made.given_up = lacks and not bank_gone, lacks and bank_gone
         _plan_files(made)
         made.copies = list(_copies(made, output))
         _refuse(unwritable(path.parent for path in made.copies))
-    if made.empty and not made.bank_missing and not (banks_named and made.erased_before):
+    going = [*made.images, *made.documents, *made.copies, *(path for path, number in made.logs if number is None)]
+    made.elsewhere = other_names(going)
+    if made.empty and not made.bank_missing and not ((banks_named or made.given_up) and made.erased_before):
         if made.shown:
             read_person(made.set_folder, target.person_id or 0)
         raise InputError(str(target.folder), "nothing is kept of this video" + _who(target))
@@ -88,7 +94,7 @@ def carry_out(made: Plan, output: Path, now: datetime, bank_folders: Sequence[Pa
         found, searched = search(made.traces, roots, _log_files(made))
         _erase_logs(made)
         in_logs, logs_searched = search(made.traces, [target.folder], only=_log_files(made))
-        remaining = (*found, *in_logs, *made.unread)
+        remaining = (*found, *in_logs, *made.unread, *made.elsewhere)
         erasure = began.model_copy(update={"files_searched": searched + logs_searched, "remaining": len(remaining)})
         if target.what == "video":
             _remove_all(target.folder, made.staying)

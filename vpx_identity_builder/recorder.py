@@ -241,12 +241,19 @@ class Recorder:
 
 
 def as_logged(settings: Settings) -> dict[str, str | int | float | bool | None]:
-    """Settings as a log holds them: key → value."""
+    """Settings as a log holds them: key → value; a path in the user's home begins with `~`, which names nobody."""
     return {
-        key: value if value is None or isinstance(value, str | int | float | bool) else str(value)
+        key: value if value is None or isinstance(value, str | int | float | bool) else _nameless(Path(str(value)))
         for key, value in settings.values().items()
         if key not in PLACE_KEYS
     }
+
+
+def _nameless(path: Path) -> str:
+    try:
+        return str(Path("~") / path.relative_to(Path.home()))
+    except (RuntimeError, ValueError):  # no home, or a path elsewhere
+        return str(path)
 
 
 def people_of(builder: IdentitySetBuilder, gone: Collection[int] = ()) -> dict[str, object]:

@@ -40,6 +40,7 @@ class Request:
     dry_run: bool = False
     verbose: bool = False
     banks: Sequence[Path] = ()
+    bank_gone: bool = False
 
 
 def run(asked: Request) -> int:
@@ -100,7 +101,9 @@ def _age(text: str) -> timedelta:
 
 def _erase(target: Target, asked: Request, folders: Sequence[Path], now: datetime) -> int:
     try:
-        made = plan(target, asked.output, folders, banks_named=bool(asked.banks), look_only=asked.dry_run)
+        made = plan(
+            target, asked.output, folders, bool(asked.banks), look_only=asked.dry_run, bank_gone=asked.bank_gone
+        )
         if asked.dry_run:
             _show_plan(made, verbose=asked.verbose)
             _ask_for_bank(made, asked)

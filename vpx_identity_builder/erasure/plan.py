@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vpx_identity_builder.erasure import banks, log
 from vpx_identity_builder.erasure.note import NOTE, Erasure, read_note, when
-from vpx_identity_builder.erasure.remembered import MARK
+from vpx_identity_builder.erasure.remembered import GIVEN_UP, MARK
 from vpx_identity_builder.erasure.targets import Target
 from vpx_identity_builder.erasure.traces import Remainder, Traces
 from vpx_identity_builder.erasure.unfinished import UNFINISHED, Begun
@@ -20,8 +20,9 @@ class Plan:
     """What is known of a target before anything is removed.
 
     `shown`: who is published, with the faces on their images. `logs`: each with the number that it knows the person by,
-    None where all of it goes. `unread`: banks that nobody can look into. `bank_missing`: a memory bank learnt from the
-    video, and none that may be it is at hand. `before`: the same erasure began earlier and broke off.
+    None where all of it goes. `unread`: banks that nobody can look into. `elsewhere`: files that have another name that
+    is not known. `bank_missing`: a memory bank learnt from the video, and none that may be it is at hand. `given_up`:
+    so, and the caller says that it is gone. `before`: the same erasure began earlier and broke off.
     """
 
     target: Target
@@ -35,7 +36,9 @@ class Plan:
     banks: list[banks.BankKnows] = field(default_factory=list)
     unread: list[Remainder] = field(default_factory=list)
     copies: list[Path] = field(default_factory=list)
+    elsewhere: list[Remainder] = field(default_factory=list)
     bank_missing: bool = False
+    given_up: bool = False
     before: Begun = field(default_factory=Begun)
 
     @property
@@ -72,7 +75,7 @@ class Plan:
             erased_at=when(now),
             what=of.what,
             person_id=of.person_id,
-            reason=of.reason,
+            reason=f"{of.reason}; {GIVEN_UP}" if self.given_up else of.reason,
             files_searched=0,
             remaining=0,
             **counts,

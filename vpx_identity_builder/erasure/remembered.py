@@ -17,8 +17,14 @@ from vpx_identity_builder.export.files import FILE_MODE, FOLDER_MODE, LocalFiles
 
 MARK = "remembered"
 ID_FILE = "memory_bank.id"
-UNSEARCHED = "this video was remembered in a memory bank: give it with --bank DIR"
-OTHER_BANK = "this video was remembered in another memory bank than those searched: give it with --bank DIR"
+UNSEARCHED = (
+    "this video was remembered in a memory bank: give it with --bank DIR, or --bank-gone if there is none any more"
+)
+OTHER_BANK = (
+    "this video was remembered in another memory bank than those searched: "
+    "give it with --bank DIR, or --bank-gone if there is none any more"
+)
+GIVEN_UP = "a memory bank that learnt from it is said to be gone"
 _ID = re.compile(r"[0-9a-f]{32}")
 
 

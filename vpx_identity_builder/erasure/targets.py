@@ -117,6 +117,12 @@ def barred(folder: Path) -> list[tuple[Path, str]]:
     return sorted(found)
 
 
+def links_in_place(folder: Path) -> list[tuple[Path, str]]:
+    """Links where a video's set or log should be: what they lead to would stay."""
+    paths = [folder / name for name in (SET_FOLDER, *log.LOGS)]
+    return [(path, "it is a link, and what it leads to would stay") for path in paths if path.is_symlink()]
+
+
 def unwritable(folders: Iterable[Path]) -> list[tuple[Path, str]]:
     """Those of the folders that nothing may be removed from, each once and in name order."""
     return [(folder, "it cannot be written to") for folder in sorted({*folders}) if not _may(folder, os.W_OK)]

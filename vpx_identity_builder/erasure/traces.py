@@ -8,11 +8,12 @@ into parts, every part longer than a third of it and a piece is found.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -153,6 +154,22 @@ def files_under(root: Path, closed: Callable[[OSError], object] | None = None) -
             if stat.S_ISREG(mode):
                 found.append(path)
     yield from sorted(found)
+
+
+def other_names(paths: Iterable[Path]) -> list[Remainder]:
+    """Those of the files that have more names (hard links) than are among the paths: they stay under these."""
+    named: dict[tuple[int, int], list[Path]] = {}
+    count: dict[tuple[int, int], int] = {}
+    for path in paths:
+        with contextlib.suppress(OSError):
+            found = path.lstat()
+            named.setdefault((found.st_dev, found.st_ino), []).append(path)
+            count[found.st_dev, found.st_ino] = found.st_nlink
+    return [
+        Remainder(names[0], "it has another name somewhere (a hard link), under which it is still there")
+        for key, names in named.items()
+        if count[key] > len(names)
+    ]
 
 
 def sha256_of(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -43,6 +44,29 @@ def test_without_its_bank_an_erasure_is_not_complete_until_it_is_given(out: Path
     assert [path.name for path in (out / "ride").iterdir()] == ["erased.json"]
     erasures = json.loads((out / "ride" / "erased.json").read_text())["erasures"]
     assert [erasure["bank_shares"] > 0 for erasure in erasures] == [False, False, True]
+
+
+@pytest.mark.parametrize("erased_before", [False, True])
+def test_a_bank_that_is_gone_is_given_up_on_request_and_the_note_says_so(out: Path, erased_before: bool) -> None:
+    shutil.rmtree(out.parent / "bank")
+    if erased_before:
+        assert call("erase", out, "--video", "ride").exit_code == 1
+    dry = call("erase", out, "--video", "ride", "--bank-gone", "--dry-run")
+    assert (dry.exit_code, dry.stderr) == (0, ""), dry.output
+    assert "or --bank-gone if there is none any more" in call("erase", out, "--video", "ride", "--dry-run").stderr
+    done = call("erase", out, "--video", "ride", "--bank-gone")
+    assert (done.exit_code, "nothing remains\n" in done.stdout) == (0, True), done.output
+    assert [path.name for path in (out / "ride").iterdir()] == ["erased.json"]
+    last = json.loads((out / "ride" / "erased.json").read_text())["erasures"][-1]
+    assert last["reason"] == "on request; a memory bank that learnt from it is said to be gone"
+    assert call("erase", out, "--video", "ride", "--bank-gone").exit_code == 3
+
+
+def test_a_bank_at_hand_is_searched_whatever_is_said_of_it(out: Path) -> None:
+    done = call("erase", out, "--video", "ride", "--bank", out.parent / "bank", "--bank-gone")
+    assert (done.exit_code, remembered(out)) == (0, []), done.output
+    last = json.loads((out / "ride" / "erased.json").read_text())["erasures"][-1]
+    assert last["reason"] == "on request"
 
 
 def test_a_dry_run_and_the_erasure_of_a_person_ask_for_the_bank_too(out: Path) -> None:

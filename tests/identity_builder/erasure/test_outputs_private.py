@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.identity_builder.erasure.kept import call
 from tests.identity_builder.runlog.rides import killed, ride
+from vpx_identity_builder.rebuilding import settings_for
+from vpx_identity_builder.runlog.reader import RunLog
 
 NUMBERS = re.compile(r"(?:[-+]?\d*\.\d+(?:e[-+]?\d+)?[,\s]+){5,}")
 
@@ -35,10 +38,15 @@ def test_nothing_written_names_the_machine_its_user_or_its_folders(
 ) -> None:
     for name in ("USER", "LOGNAME", "USERNAME"):
         monkeypatch.setenv(name, "unlikely-user-name")
+    monkeypatch.setenv("HOME", str(tmp_path / "home" / "unlikely-user-name"))
     monkeypatch.setattr("socket.gethostname", lambda: "unlikely-host-name")
     monkeypatch.setattr("platform.node", lambda: "unlikely-host-name")
-    ride(tmp_path / "out")
-    for path in (tmp_path / "out").rglob("*"):
+    bank = Path.home() / "bank"
+    ride(tmp_path / "out", memory_bank=bank)
+    assert call("rebuild", tmp_path / "out" / "ride", "--set", "identity_builder.anchors_max=3").exit_code == 0
+    with RunLog(tmp_path / "out" / "ride" / "run.sqlite") as log:
+        assert settings_for(log, {}).output.memory_bank == bank
+    for path in [*(tmp_path / "out").rglob("*"), *bank.rglob("*")]:
         if path.is_file():
             content = path.read_bytes()
             for secret in (
