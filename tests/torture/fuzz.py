@@ -52,7 +52,7 @@ SLICE_S = 0.5
 IN_MEMORY = "/dev/shm"
 """Where nothing waits for a disk."""
 MOST_MEMORY = 8 << 30
-WEIGHTS = {"log cells": 3, "log schema": 2, "log pages": 2}
+WEIGHTS = {"log cells": 4, "log schema": 3, "log pages": 3}
 """How much more time a reader has than others."""
 WORDS = (b"NaN", b"1e999", b"-1", b"null", b"[]", b"{}", b'""', b"9" * 20, b"\x00", b"\xff\xfe", b"[" * 2000)
 VALUES: tuple[Any, ...] = (
@@ -197,24 +197,24 @@ class Report:
 
 
 def run(seconds: float, seed: int, folder: Path) -> Report:
-    """Try until the time is over, every reader for its share of it. Raises `Violation`."""
+    """Try for so much processor time, every reader for its share of it. Raises `Violation`."""
     fuzz, tried, spent = Fuzz(folder), Counter[str](), Counter[str]()
     guides = {
         name: Guide(f"{seed}-{name}", *(NEAR_THE_LOG if name in WEIGHTS else [PACKAGE])) for name in fuzz.readers()
     }
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
         for name, reader in fuzz.readers().items():
             if tried[name] and spent[name] > min(spent.values()) + SLICE_S:
                 continue
-            start = time.monotonic()
+            start = time.process_time()
             try:
                 guides[name].next(reader)
             except Exception as error:
                 choices = written(getattr(error, "choices", ()))
                 raise Violation(f"{type(error).__name__}: {error}; see it by --again '{name}:{choices}'") from error
             tried[name] += 1
-            spent[name] += (time.monotonic() - start) / WEIGHTS.get(name, 1)  # type: ignore[assignment]
+            spent[name] += (time.process_time() - start) / WEIGHTS.get(name, 1)  # type: ignore[assignment]
     kept = Counter({name: len(guide.kept) for name, guide in guides.items()})
     accepted = fuzz.accepted + fuzz.logs.accepted
     return Report(tried, accepted, kept, Counter({name: len(guide.lines) for name, guide in guides.items()}))
@@ -241,7 +241,7 @@ def main() -> int:
             f"{name}: {count} inputs, {done.accepted[name]} accepted; {done.kept[name]} kept, as they reached new "
             f"steps from line to line, {done.lines[name]} in all\n"
         )
-    sys.stdout.write(f"{sum(done.tried.values())} inputs in {given.seconds:.0f} s, seed {given.seed}\n")
+    sys.stdout.write(f"{sum(done.tried.values())} inputs in {given.seconds:.0f} s of processor time, seed {given.seed}\n")
     return 0
 
 

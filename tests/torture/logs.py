@@ -39,7 +39,7 @@ RIDES: dict[str, tuple[tuple[Person, ...], dict[str, object]]] = {
 """Rides whose logs are damaged: who is filmed, and the settings."""
 CHANGES = ((), (), ("identity_builder.tau_split=0.2",), ("identity_builder.max_persons=1",))
 """Settings of a rebuild."""
-LOOKED_AT = 0.7
+LOOKED_AT = 0.85
 """Share of logs that are only read; all else takes ten times as long."""
 
 
