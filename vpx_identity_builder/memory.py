@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .core.config import FaceIdModel
-from .core.memory_nodes import MemoryConfig, Node, Origin, Picture, Share, Update, forgotten, similarities, updated
+from .core.memory_nodes import MemoryConfig, Node, Origin, Share, Update, forgotten, similarities, updated
+from .core.memory_pictures import Picture
 from .core.memory_refs import ANCHOR, AXES, CHALLENGE, COVERAGE, MemoryReference, select, weights
 from .core.prototype import unit_or_none
 from .core.types import Vector

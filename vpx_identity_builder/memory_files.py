@@ -14,7 +14,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from .core.config import FaceIdModel
-from .core.memory_nodes import Node, Origin, Picture, Share
+from .core.memory_nodes import Node, Origin, Share
+from .core.memory_pictures import Picture
 from .errors import MemoryBankError
 from .export.files import FOLDER_MODE, LocalFiles
 from .memory import MemoryBank

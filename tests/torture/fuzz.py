@@ -241,7 +241,8 @@ def main() -> int:
             f"{name}: {count} inputs, {done.accepted[name]} accepted; {done.kept[name]} kept, as they reached new "
             f"steps from line to line, {done.lines[name]} in all\n"
         )
-    sys.stdout.write(f"{sum(done.tried.values())} inputs in {given.seconds:.0f} s of processor time, seed {given.seed}\n")
+    tried = sum(done.tried.values())
+    sys.stdout.write(f"{tried} inputs in {given.seconds:.0f} s of processor time, seed {given.seed}\n")
     return 0
 
 

@@ -7,16 +7,16 @@ which sum to it: forgetting a video subtracts its part, and nothing of it is lef
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
 from .config import FACE_ID_MODELS, FaceIdModel
+from .memory_pictures import Picture, look, representative
 from .types import Vector
 
-REP_IMAGES = 3
 NEGLIGIBLE_PART = 1e-4
 """A part shorter than this is dropped from the vector: one update moves it by a thousand times as much."""
 
@@ -52,19 +52,6 @@ class Origin:
 
     video_id: str
     person: int
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """An image that something was learnt from. `kind`: anchor, coverage or challenge; `path` relative to the bank."""
-
-    path: str
-    quality: float
-    kind: str
-    yaw_bin: str
-    pitch_bin: str
-    expression_bin: str
-    timestamp_ms: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,26 +202,9 @@ def forgotten(nodes: tuple[Node, ...], video_id: str, person: int | None) -> tup
     return tuple(_rescaled(node) for node in kept if node.shares and _length(node.shares) > NEGLIGIBLE_PART)
 
 
-def representative(pictures: Iterable[Picture]) -> tuple[Picture, ...]:
-    """The best picture, then the best of a kind or bucket not shown yet, then the next best; three in all."""
-    left = sorted(pictures, key=lambda p: (-p.quality, p.path))
-    chosen: list[Picture] = []
-    while left and len(chosen) < REP_IMAGES:
-        kinds = {picture.kind for picture in chosen}
-        looks = {_look(picture) for picture in chosen}
-        best = min(left, key=lambda p: (p.kind in kinds, _look(p) in looks))
-        left.remove(best)
-        chosen.append(best)
-    return tuple(sorted(chosen, key=lambda p: (-p.quality, p.path)))
-
-
-def _look(picture: Picture) -> tuple[str, str, str]:
-    return picture.yaw_bin, picture.pitch_bin, picture.expression_bin
-
-
 def _bins(picture: Picture) -> tuple[tuple[str, str, int], ...]:
     names = ("yaw_bins", "pitch_bins", "expression_bins")
-    return tuple((axis, name, 1) for axis, name in zip(names, _look(picture), strict=True))
+    return tuple((axis, name, 1) for axis, name in zip(names, look(picture), strict=True))
 
 
 def _first_share(e_id: Vector, picture: Picture, origin: Origin, number: int) -> Share:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from .memory_nodes import MemoryConfig, Node, Picture
+from .memory_nodes import MemoryConfig, Node
+from .memory_pictures import Picture
 
 AXES = {"yaw": "yaw_bins", "pitch": "pitch_bins", "expression": "expression_bins"}
 ANCHOR, COVERAGE, CHALLENGE = "anchor", "coverage", "challenge"

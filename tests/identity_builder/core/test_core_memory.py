@@ -16,11 +16,10 @@ from vpx_identity_builder.core.memory_nodes import (
     MemoryConfig,
     Node,
     Origin,
-    Picture,
     forgotten,
-    representative,
     updated,
 )
+from vpx_identity_builder.core.memory_pictures import Picture, representative
 from vpx_identity_builder.core.memory_refs import ANCHOR, node_score, select, weights
 
 from .strategies import seeds, unit, unit_rows
