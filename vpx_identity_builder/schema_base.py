@@ -19,9 +19,11 @@ Cosine = Annotated[float, Field(ge=-1, le=1)]
 
 
 class Document(BaseModel):
-    """Base of all parts of the wire format: closed, frozen, without NaN or infinity."""
+    """Base of all parts of the wire format: closed, frozen, without NaN or infinity; errors quote nothing of it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_by_name=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, validate_by_name=True, hide_input_in_errors=True
+    )
 
     def to_json(self) -> str:
         """Indented JSON text, keys in order, ending with a line break; the same values give the same bytes."""

@@ -6,6 +6,7 @@ number that each log knows them by is noted beforehand. Nothing of a face is.
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from vpx_identity_builder.export.folder import SET_FOLDER
 from vpx_identity_builder.schema_base import Document
 
 UNFINISHED = "erasing.json"
+FULL = (errno.ENOSPC, errno.EDQUOT)
 _RESULT = "result.json"
 
 
@@ -47,13 +49,22 @@ class Begun:
 
 
 def begin(folder: Path, erasure: Erasure, numbers: Mapping[str, int]) -> None:
-    """Note what is going to be erased. Raises `OSError`."""
+    """Note what is going to be erased. Raises `OSError`.
+
+    On a full disk what needs no note goes without one, which makes room: only of a person something would be lost.
+    """
     if not folder.is_dir():
         return
     document = UnfinishedErasure(erasure=erasure, numbers=dict(numbers), runs=sorted(_runs(folder)))
     fresh = folder / f".{UNFINISHED}.new"
     fresh.unlink(missing_ok=True)
-    LocalFiles().write(fresh, document.to_json().encode())
+    try:
+        LocalFiles().write(fresh, document.to_json().encode())
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        if erasure.what == "person" or error.errno not in FULL:
+            raise
+        return
     fresh.replace(folder / UNFINISHED)
     LocalFiles().sync_folder(folder)
 

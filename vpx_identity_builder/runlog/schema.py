@@ -188,9 +188,10 @@ def is_busy(path: Path) -> bool:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    """One process at a time, crash-safe; what is deleted is overwritten."""
+    """One process at a time, crash-safe; what is deleted is overwritten, and no temporary file holds any of it."""
     connection.execute("PRAGMA locking_mode=EXCLUSIVE")
     connection.execute("PRAGMA secure_delete=ON")
+    connection.execute("PRAGMA temp_store=MEMORY")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from tests.identity_builder.erasure.kept import call, embeddings, files, held
 from tests.identity_builder.runlog.rides import ride
 from vpx_identity_builder.errors import RunLogError
+from vpx_identity_builder.export.files import LocalFiles
 from vpx_identity_builder.published import read_result
 
 
@@ -104,4 +108,27 @@ def test_a_note_of_the_beginning_that_cannot_be_read_stops_nothing(
     broken_off(out, monkeypatch)
     (out / "ride" / "erasing.json").write_bytes(damage)
     assert call("erase", out, "--video", "ride").exit_code == 0
+    assert (list(files(out)), held(out, vectors)) == (["ride/erased.json"], 0)
+
+
+def test_a_video_goes_from_a_full_disk_and_is_searched_for(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No room for a note of the beginning, nor for what SQLite writes when it opens a log."""
+    vectors, write = embeddings(out), LocalFiles.write
+
+    def full(self: LocalFiles, path: Path, data: bytes) -> None:
+        if (out / "ride" / "run.sqlite").exists():
+            path.touch()
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        write(self, path, data)
+
+    def locked(path: Path) -> sqlite3.Connection:
+        raise RunLogError(path, "database or disk is full")
+
+    monkeypatch.setattr(LocalFiles, "write", full)
+    monkeypatch.setattr("vpx_identity_builder.runlog.reader.open_log", locked)
+    before = files(out)
+    assert call("erase", out, "--video", "ride", "--person", 1).exit_code == 1
+    assert files(out) == before
+    done = call("erase", out, "--video", "ride")
+    assert (done.exit_code, f"for {len(vectors)} embeddings" in done.stdout) == (0, True), done.output
     assert (list(files(out)), held(out, vectors)) == (["ride/erased.json"], 0)

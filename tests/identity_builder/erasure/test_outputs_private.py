@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import stat
+import traceback
 from pathlib import Path
 
 import pytest
 
 from tests.identity_builder.erasure.kept import call
 from tests.identity_builder.runlog.rides import killed, ride
+from vpx_identity_builder.errors import MemoryBankError
+from vpx_identity_builder.memory_files import load_bank
 from vpx_identity_builder.rebuilding import settings_for
 from vpx_identity_builder.runlog.reader import RunLog
 
@@ -76,3 +80,21 @@ def test_logs_hold_no_embedding(tmp_path: Path, caplog: pytest.LogCaptureFixture
         logging.getLogger("vpx_identity_builder").debug("the log is heard")
     assert "the log is heard" in caplog.text
     assert NUMBERS.search(caplog.text) is None
+
+
+def test_an_error_about_a_bank_quotes_nothing_of_it(tmp_path: Path) -> None:
+    ride(tmp_path / "out", memory_bank=tmp_path / "bank")
+    path = next((tmp_path / "bank").glob("*/memory_bank.json"))
+    document = json.loads(path.read_text())
+    document["nodes"] = document["nodes"][0]["vec_id"]
+    path.write_text(json.dumps(document))
+    with pytest.raises(MemoryBankError) as caught:
+        load_bank(path)
+    assert NUMBERS.search("".join(traceback.format_exception(caught.value))) is None
+    assert "input_value" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_log_leaves_nothing_in_temporary_files(tmp_path: Path) -> None:
+    ride(tmp_path / "out")
+    with RunLog(tmp_path / "out" / "ride" / "run.sqlite") as log:
+        assert log.connection.execute("PRAGMA temp_store").fetchone() == (2,)
