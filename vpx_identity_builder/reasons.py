@@ -24,6 +24,44 @@ REASONS = {
 }
 
 
+FAULTS = {
+    "bad_appearance": "aligned face pictures that could not be used",
+    "bad_face_id_embedding": "Face-ID embeddings that could not be used",
+    "bad_vision_embedding": "vision embeddings that could not be used",
+    "embedding_unusable": "embeddings that are not finite or have no length",
+    "expression_mismatch": "expressions that fit no face of their frame",
+    "face_id_dimension": "Face-ID embeddings of a length that no known model has",
+    "face_id_model_changed": "frames in which the Face-ID model changed",
+    "face_id_model_unknown": "the Face-ID model has no thresholds of its own here",
+    "frame_limit": "a limit on frames ended the run",
+    "frame_quality_rejected": "frames that frame.quality rejects",
+    "malformed_frame": "frames whose picture is none",
+    "malformed_face": "faces that were told without a usable box",
+    "no_face_detect": "frames without word from face.detect",
+    "persons_forgotten": "fleeting persons dropped to keep memory bounded",
+    "run_log_lost": "the run log could not be written",
+    "source_truncated": "the file is cut off",
+    "source_unreadable_part": "parts of the input that could not be read",
+    "timestamp_not_increasing": "frames that came out of order",
+    "unreadable_frame": "frames that could not be read",
+    "vision_model_changed": "frames in which the vision model changed",
+}
+FAULTS_OF = {
+    "hook": "failures of the plugin hook",
+    "pitch_reversed": "pitch turned round, as the video proves it reversed:",
+    "unreadable": "frames without readable word from",
+}
+"""Faults that name whose they are behind a colon."""
+
+
+def fault_in_words(name: str) -> str:
+    """A fault as a sentence; one that is not known (another version's) is given as it stands."""
+    kind, colon, whose = name.partition(":")
+    if colon and kind in FAULTS_OF:
+        return f"{FAULTS_OF[kind]} {whose}"
+    return FAULTS.get(name, name.replace("_", " "))
+
+
 def in_words(code: str) -> str:
     """A reason code as a sentence; one that is not known (another version's) is given as it stands."""
     kind, _, component = code.partition(":")

@@ -269,7 +269,7 @@ def _ending(outcome: Outcome, result: RunResult, reason: StopReason) -> str:
     if FRAME_LIMIT in result.faults:
         return "as asked"
     if TRUNCATED in result.faults:
-        return "file is cut off"
+        return "cut off"
     if reason is StopReason.END_OF_VIDEO and is_images(outcome.source):
         return "all photos"
     return str(reason).replace("_", " ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from vpx_identity_builder.core.types import FaceMeasures, FaceSample
 from vpx_identity_builder.documents import RunContext
 from vpx_identity_builder.export.bundle import bundle
 from vpx_identity_builder.export.report import render
-from vpx_identity_builder.reasons import REASONS, in_words
+from vpx_identity_builder.reasons import FAULTS, REASONS, fault_in_words, in_words
 
 PACKAGE = Path(vpx_identity_builder.__file__).parent
 DECIDING = ("core/pool.py", "core/offer.py", "builder.py")
@@ -36,6 +37,15 @@ def test_every_component_of_a_gate_has_a_sentence() -> None:
     config = GateConfig()
     gates = (strict_gate(FACE, None, config), loose_gate(FACE, None, config), challenge_gate(FACE, config))
     assert {check.name for gate in gates for check in gate.checks} == set(GATE_WORDS)
+
+
+def test_every_fault_has_a_sentence() -> None:
+    counted, named = r'faults?(?:\(|\[|=\{)f?"([a-z_]+)(?=["{:])', r'^[A-Z_]+ = "(frame_limit|source_\w+)"'
+    pattern = re.compile(f"{counted}|{named}", re.MULTILINE)
+    told = {a or b for path in PACKAGE.rglob("*.py") for a, b in pattern.findall(path.read_text(encoding="utf-8"))}
+    assert told - {"unreadable"} == set(FAULTS)
+    assert fault_in_words("unreadable:face.au") == "frames without readable word from face.au"
+    assert fault_in_words("of_another_version") == "of another version"
 
 
 def test_codes_in_words() -> None:

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from vpx_identity_builder.core.buckets import EXPRESSION_BINS, PITCH_BINS, UNKNOWN, YAW_BINS
 from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.export.bundle import Bundle, ImageFile, PersonFiles
-from vpx_identity_builder.reasons import in_words
+from vpx_identity_builder.reasons import fault_in_words, in_words
 from vpx_identity_builder.remarks import MEMORIES
 from vpx_identity_builder.schema_parts import Prototype
 
@@ -103,6 +103,7 @@ def _template() -> Template:
         "score": _score,
         "href": quote,
         "reason": in_words,
+        "fault": fault_in_words,
         "counted": counted,
         "known_by": _known_by,
         "expression": lambda name: "expression unknown" if name == UNKNOWN else name.replace("_", " "),

@@ -191,7 +191,7 @@ class Decoder:
             self.truncated = self._ends_early()
         if self.truncated or self.error_count:
             cut = "the file is cut off" if self.truncated else "the file is damaged"
-            _log.warning("%s: %s; %d packets or frames could not be decoded", self.path, cut, self.error_count)
+            _log.warning("%s: %s; packets or frames that could not be decoded: %d", self.path, cut, self.error_count)
 
     def _ends_early(self) -> bool:
         """Fewer packets than the container declares, where it declares them, and less time than it declares."""
