@@ -19,7 +19,13 @@ UNREADABLE_PART = "source_unreadable_part"
 
 def run_notes(result: RunResult, *, photos: bool = False) -> list[str]:
     """What the run as a whole did not see, lacks, and why. `photos`: it looked at photos, not at a video."""
-    return [*_unseen(result, photos), *_nobody(result, photos), *_unmeasured(result), *result.notes]
+    return [
+        *_unseen(result, photos),
+        *_nobody(result, photos),
+        *_too_many(result),
+        *_unmeasured(result),
+        *result.notes,
+    ]
 
 
 def recognised_as(person: PersonSet) -> str:
@@ -68,6 +74,14 @@ def _nobody(result: RunResult, photos: bool) -> Iterator[str]:
             f"Faces were found in {counted(result.frames_with_faces, noun)}, but nobody is published: "
             f"{'; '.join(reasons) or 'no face passed the gates'}."
         )
+
+
+def _too_many(result: RunResult) -> Iterator[str]:
+    """Who would be published if more were asked for."""
+    more = sum(person.reason.startswith("max_persons") for person in result.unpublished)
+    if more:
+        were = "person was" if more == 1 else "persons were"
+        yield f"{more} more {were} seen: max_persons is {len(result.persons)}, the most prominent are published."
 
 
 def _unmeasured(result: RunResult) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from .buckets import HEAVY_OCCLUSION_ABOVE, PITCH_EDGES, YAW_BINS, YAW_EDGES
 from .config import Config
 from .eligible import Judged, is_anchor
-from .extremes import Extremes
+from .extremes import Extremes, Span
 from .gates import GATE_WORDS
 from .words import counted
 
@@ -41,9 +41,8 @@ def _on_anchors(items: Sequence[Judged], anchors: int, cfg: Config) -> str:
         gap_s = cfg.selection.anchor_gap_ms / 1000
         why.append(f"{left} good enough but less than {gap_s:g} s from an anchor")
     said = f"{anchors} of at least {cfg.selection.anchors_min} anchors"
-    if not items:
-        return f"{said}: no face was kept"
-    return f"{said}: of {counted(len(items), 'face')} kept to choose from, {', '.join(why)}"
+    kept = counted(len(items), "face") if items else "no face"
+    return f"{said}: {kept} kept to choose from{', of these ' if why else ''}{', '.join(why)}"
 
 
 def _first_objection(item: Judged, cfg: Config) -> Iterator[str]:
@@ -72,15 +71,18 @@ def _seen(extremes: Extremes, cfg: Config) -> list[str]:
     """How far the person's faces go beside what is asked of a challenge image."""
     selection, seen = cfg.selection, []
     if extremes.yaw_deg is not None:
-        low, high = extremes.yaw_deg
-        seen.append(f"yaw {low:.0f} to {high:.0f} degrees, wanted {selection.challenge_yaw_deg:g} to either side")
+        seen.append(f"yaw {_range(extremes.yaw_deg)} degrees, wanted {selection.challenge_yaw_deg:g} to either side")
     if extremes.pitch_deg is not None:
-        low, high = extremes.pitch_deg
-        seen.append(f"pitch {low:.0f} to {high:.0f} degrees, wanted beyond {PITCH_EDGES[-1]:g} up or down")
+        seen.append(f"pitch {_range(extremes.pitch_deg)} degrees, wanted beyond {PITCH_EDGES[-1]:g} up or down")
     if extremes.level is not None:
-        low, high = extremes.level
         limits = f"wanted below {selection.dark_level:g} or above {selection.bright_level:g}"
-        seen.append(f"brightness {low:.0f} to {high:.0f}, {limits} and unusual for this person")
+        seen.append(f"brightness {_range(extremes.level)}, {limits} and unusual for this person")
     if extremes.occlusion is not None:
         seen.append(f"covered share up to {extremes.occlusion[1]:.2f}, wanted above {HEAVY_OCCLUSION_ABOVE:g}")
     return seen
+
+
+def _range(span: Span) -> str:
+    """`-8 to 29`, or one number where both are the same."""
+    low, high = round(span[0]), round(span[1])
+    return str(low) if low == high else f"{low} to {high}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
+from math import ceil
 
 from . import eyes
 from .config import FaceIdModel, PersonConfig
@@ -239,7 +240,8 @@ def _why_not(person: Person, score: float, most: int, chosen: int, config: Perso
     if person.recognised < min(1.0, needed) * most:
         unseen = "" if frontal else ", and never fit for an anchor"
         here = counted(person.recognised, "frame")
-        return f"passer_by: recognised in {here}, the most present person in {most}{unseen}"
+        share = f"{min(1.0, needed):.0%} of those of the most present person"
+        return f"passer_by: recognised in {here}, needed {ceil(min(1.0, needed) * most)} ({share}){unseen}"
     if score < config.min_track_score:
         return f"low_track_score: {score:.3f}, needed {config.min_track_score:g}"
     if chosen >= config.max_persons:

@@ -235,6 +235,10 @@ def test_nothing_is_padded_and_the_notes_say_why() -> None:
     ]
     assert sets_of([]).coverage == ()
     assert "the video" not in " ".join(sets.notes)
+    assert (
+        sets_of([judged(0, Look(yaw=0.0, pitch=0.0))]).notes[0] == "1 of at least 3 anchors: 1 face kept to choose from"
+    )
+    assert sets_of([]).notes[0] == "0 of at least 3 anchors: no face kept to choose from"
 
 
 def test_the_note_on_anchors_accounts_for_every_face_that_was_kept() -> None:
@@ -247,8 +251,8 @@ def test_the_note_on_anchors_accounts_for_every_face_that_was_kept() -> None:
     sets = sets_of(items)
     note = sets.notes[0]
     assert len(sets.anchors) == 2
-    assert note.startswith("2 of at least 3 anchors: of 12 faces kept to choose from, 3 turned by more than 15")
-    counts = [int(number) for number in re.findall(r", (\d+) ", note)]
+    assert note.startswith("2 of at least 3 anchors: 12 faces kept to choose from, of these 3 turned by more than 15")
+    counts = [int(number) for number in re.findall(r", (?:of these )?(\d+) ", note)]
     assert sum(counts) == len(items) - len(sets.anchors)
     for words in (
         "2 good enough but less than",

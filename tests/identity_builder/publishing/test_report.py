@@ -164,3 +164,14 @@ def test_who_is_known_from_a_memory_bank_is_said(person: PersonSet, context: Run
     assert "memory bank: franck" in Page(render(bundle(result, context))).words
     assert recognitions(result) == ["person 0 is recognised: 'franck' of the memory bank"]
     assert recognitions(made_result(2)) == []
+
+
+def test_people_beyond_max_persons_are_counted_at_the_top(
+    result_of: Callable[[int], RunResult], context: RunContext
+) -> None:
+    (brief,) = result_of(2).unpublished
+    more = (brief, *[replace(brief, reason="max_persons: 2 with a higher track_score published already")] * 3)
+    words = Page(render(bundle(replace(result_of(2), unpublished=more), context))).words
+    said = "3 more persons were seen: max_persons is 2, the most prominent are published."
+    assert said in words[: words.index("What the words mean")]
+    assert "more person" not in Page(render(bundle(result_of(2), context))).words
