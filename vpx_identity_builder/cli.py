@@ -41,7 +41,12 @@ def build(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Videos, images, or folders of photos.")],
     output: Annotated[
         Optional[str],  # noqa: UP045 - read at run time by typer
-        typer.Option("--output", "-o", metavar="FOLDER", help="Where the sets go: OUTPUT/VIDEO/identity_builder."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Where the sets go: FOLDER/VIDEO/identity_builder. Default: output.",
+        ),
     ] = None,
     fps: Annotated[float, typer.Option(min=0.01, help="Frames per second to look at.")] = 10.0,
     max_frames: Annotated[
