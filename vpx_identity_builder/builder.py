@@ -191,7 +191,8 @@ class IdentitySetBuilder:
         self._fates.update(fate.code for fate in fates)
         self._cast = met(self._cast, [(f.person, f.assignment.sample) for f in fates], self.scales.face_id)
         self._join(before)
-        self.last_fates = tuple(replace(f, person=self._person_of[f.assignment.tracklet.number]) for f in fates)
+        last = [(fate, self._person_of[fate.assignment.tracklet.number]) for fate in fates]
+        self.last_fates = tuple(fate if fate.person == n else replace(fate, person=n) for fate, n in last)
         self._take_pair(frame)
         self._cast, gone = forget_least_seen(self._cast, set(self._person_of.values()), self.config.persons.max_tracked)
         if gone:
@@ -255,8 +256,8 @@ class IdentitySetBuilder:
         if assignment.contradicts:
             self._cast = self._cast.with_rider(counted(rider, sample, "identity_unsettled", config))
             return FaceFate(assignment, number, "identity_unsettled")
-        rider = replace(rider, gallery=rider.gallery.add(sample))
-        sample = rider.known(sample)
+        gallery = rider.gallery.add(sample)
+        sample = rider.known(sample, gallery)
         faces = [sample if face is assignment.sample else face for face in faces]
         assignment = replace(assignment, sample=sample)
         median = rider.person.sharpness.median
@@ -272,7 +273,7 @@ class IdentitySetBuilder:
             settled=assignment.settled,
             recognised=stability is None or stability >= self.scales.face_id.tau_split,
         )
-        rider = replace(rider, person=person)
+        rider = replace(rider, person=person, gallery=gallery)
         outcome = consider(rider, sample, assignment.tracklet.smooth_box, faces, self.scales, config)
         image = frame.encode(outcome.draft.crop_box) if outcome.draft else None
         code = "no_picture" if outcome.draft and image is None else outcome.code

@@ -48,9 +48,12 @@ class Rider:
             faces, bodies = (stacked(vectors) for vectors in pool.saved_vectors())
         return replace(self, pool=pool, coverage=coverage_of(held), saved_faces=faces, saved_bodies=bodies)
 
-    def known(self, sample: FaceSample) -> FaceSample:
-        """A face with what this person's other moments tell of it: what covers it, and how open eyes usually are."""
-        return with_usual(judged(sample, self.gallery), self.person.eyes)
+    def known(self, sample: FaceSample, gallery: Gallery | None = None) -> FaceSample:
+        """A face with what this person's other moments tell of it: what covers it, and how open eyes usually are.
+
+        `gallery`: the moments to go by instead of those that the person has.
+        """
+        return with_usual(judged(sample, gallery or self.gallery), self.person.eyes)
 
     def has_anchor(self) -> bool:
         """True where any candidate passed the strict gate as an anchor."""
@@ -75,7 +78,7 @@ class Cast:
 
     def with_rider(self, rider: Rider) -> Cast:
         """With this person added or replaced."""
-        return replace(self, riders={**self.riders, rider.person.number: rider})
+        return Cast({**self.riders, rider.person.number: rider}, self.pairs)
 
     def with_pairs(self, key: PairKey, slots: PairSlots) -> Cast:
         """With the pair candidates of these two."""

@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from .moments import DIGEST_BYTES, Array, Flags, Moments, ThinnedMoments, moment_of, stacked
+from .moments import DIGEST_BYTES, Array, Flags, Moments, ThinnedMoments, is_moment, moment_of, stacked
 from .types import FaceSample
 
 ALIKE = 0.35
@@ -75,11 +75,13 @@ class Gallery:
 
     def add(self, sample: FaceSample) -> Gallery:
         """With one more sighting offered."""
-        moment = moment_of(sample)
-        if moment is None or (self.kept.values and not self.compares(moment)):
+        looks, held = sample.appearance, self.kept.values
+        if looks is None or not is_moment(sample) or (held and looks.shape[1] - 1 != held[0].cells.shape[2]):
             return self
-        kept = self.kept.add(moment, sample.t_ns)
-        return Gallery(kept, self.evidence) if kept.values is self.kept.values else _gallery(kept)
+        moment = moment_of(sample) if self.kept.keeps_next else None
+        if moment is None:
+            return Gallery(self.kept.passing(), self.evidence)
+        return _gallery(self.kept.add(moment, sample.t_ns))
 
     def merged(self, other: Gallery) -> Gallery:
         """The moments of two persons that turned out to be one."""

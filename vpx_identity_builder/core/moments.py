@@ -62,15 +62,20 @@ class Moments:
         return distances
 
 
-def moment_of(sample: FaceSample) -> Moments | None:
-    """The sample as one moment, None where appearance or pose is unknown or the head is turned too far."""
+def is_moment(sample: FaceSample) -> bool:
+    """False where appearance or pose is unknown or the head is turned too far."""
     yaw, pitch = sample.pose.yaw_deg, sample.pose.pitch_deg
     if sample.appearance is None or len(sample.appearance) != CELLS or yaw is None or pitch is None:
-        return None
-    if max(abs(yaw), abs(pitch)) > JUDGED_DEG:
+        return False
+    return max(abs(yaw), abs(pitch)) <= JUDGED_DEG
+
+
+def moment_of(sample: FaceSample) -> Moments | None:
+    """The sample as one moment, None where it is none."""
+    if sample.appearance is None or not is_moment(sample):
         return None
     rows = sample.appearance[None].astype(np.float32)
-    pose = np.array([[yaw, pitch]], np.float32)
+    pose = np.array([[sample.pose.yaw_deg, sample.pose.pitch_deg]], np.float32)
     return Moments(rows[:, :, :-1], rows[:, :, -1], pose, np.array([sample.t_ns], np.int64))
 
 

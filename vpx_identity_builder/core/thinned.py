@@ -32,10 +32,19 @@ class Thinned(Generic[T]):
         """With one more value offered."""
         return type(self)(self.capacity, *self.kept_with(value, t_ns), self.offered + 1)
 
+    @property
+    def keeps_next(self) -> bool:
+        """True where the next value offered will be kept."""
+        return self.offered % self.stride == 0
+
+    def passing(self) -> Self:
+        """With one more value offered where that is not kept."""
+        return type(self)(self.capacity, self.times_ns, self.values, self.stride, self.offered + 1)
+
     def kept_with(self, value: T, t_ns: int) -> tuple[tuple[int, ...], tuple[T, ...], int]:
         """Times, values and stride once a value is offered; the same values where it is not kept."""
         times, values, stride = self.times_ns, self.values, self.stride
-        if self.offered % stride == 0:
+        if self.keeps_next:
             times, values = (*times, t_ns), (*values, value)
             if len(values) > self.capacity:
                 times, values, stride = times[::2], values[::2], stride * 2
