@@ -10,7 +10,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from vpx_identity_builder.commands.edge import prepare_logging, reported
+from vpx_identity_builder.commands.edge import prepare_logging, reported, uncollected
 from vpx_identity_builder.core.conditioning import DEFAULT_RATIO
 
 Assignments = Annotated[
@@ -112,9 +112,9 @@ def rebuild(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say the same and write nothing.")] = False,
 ) -> None:
     """Choose the images of a RUN again from its log, with the settings it had and those of --set."""
-    from vpx_identity_builder.commands import rebuild as rebuild_command
+    with reported(), uncollected():
+        from vpx_identity_builder.commands import rebuild as rebuild_command
 
-    with reported():
         code = rebuild_command.run(rebuild_command.Request(run, assignments or [], source, diff, dry_run))
     raise typer.Exit(code)
 

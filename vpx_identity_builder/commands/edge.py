@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -48,6 +49,18 @@ def reported() -> Iterator[None]:
     except Exception as error:
         say(explain(error))
         raise typer.Exit(exit_code(error)) from error
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without looking for cycles of objects: what is soon done makes too few of them to be worth it."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def exit_code(error: Exception) -> int:

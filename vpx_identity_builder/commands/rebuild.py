@@ -49,7 +49,10 @@ class Request:
 
 
 def run(asked: Request) -> int:
-    """Rebuild one run; returns the exit code. Raises `RunLogError`, `SettingsError`, `ExportError`."""
+    """Rebuild one run; returns the exit code.
+
+    Raises `InputError`, `RunLogError`, `SettingsError`, `ExportError`.
+    """
     own, others = parse(asked.assignments)
     decode = {key: value for key, value in others.items() if key.startswith(DECODE)}
     if len(decode) < len(others):
@@ -58,6 +61,7 @@ def run(asked: Request) -> int:
         raise SettingsError(wrong)
     if decode:
         _opener(decode)
+    _check_folder(asked.folder)
     refuse_unfinished(asked.folder)
     with RunLog(asked.folder / LOG_NAME) as log:
         _check_source(asked.source, log.header)
@@ -83,6 +87,16 @@ def run(asked: Request) -> int:
         _settle(log, made, asked, count)
     _say(made)
     return 0 if made.result.persons else NOBODY
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise `InputError` where the folder is no run's and holds some: an output folder was given."""
+    if (folder / LOG_NAME).exists():
+        return
+    inside = sorted(path.parent.name for path in folder.glob(f"*/{LOG_NAME}"))
+    if inside:
+        runs = f"the run {inside[0]}: give" if len(inside) == 1 else f"the runs {', '.join(inside)}: give one, as in"
+        raise InputError(str(folder), f"there is no run log in it; it holds {runs} {folder / inside[0]}")
 
 
 def _settle(log: RunLog, made: Rebuilt, asked: Request, count: int) -> None:

@@ -121,6 +121,17 @@ def test_no_log_is_said(tmp_path: Path) -> None:
     assert (done.exit_code, done.stderr) == (3, f"error: run log {tmp_path / 'run.sqlite'}: there is no run log\n")
 
 
+def test_an_output_folder_is_told_from_a_run(tmp_path: Path) -> None:
+    ride(tmp_path, 2.0, (RIDER,))
+    one = call("rebuild", tmp_path)
+    said = f"error: cannot read {tmp_path}: there is no run log in it; it holds"
+    assert (one.exit_code, one.stderr) == (3, f"{said} the run ride: give {tmp_path / 'ride'}\n")
+    shutil.copytree(tmp_path / "ride", tmp_path / "another")
+    some = call("rebuild", tmp_path, "--dry-run")
+    runs = f"the runs another, ride: give one, as in {tmp_path / 'another'}"
+    assert (some.exit_code, some.stderr) == (3, f"{said} {runs}\n")
+
+
 def test_pictures_that_are_gone_are_reported_and_the_best_kept_stand_in(tmp_path: Path) -> None:
     ride(tmp_path, run_log_crops_mb=0)
     done = call("rebuild", tmp_path / "ride", "--set", "identity_builder.smoothing_alpha=0.5")
