@@ -100,9 +100,8 @@ def cost(name: str) -> int:
             )
         _, known = timed(log, CHANGES[1])
         log.header = replace(log.header, program=None)
-        print(
-            f"  what was told of occlusion taken from the log: {known / timed(log, CHANGES[1])[1]:.2f} of telling it anew"
-        )
+        _, anew = timed(log, CHANGES[1])
+        print(f"  what was told of occlusion taken from the log: {known / anew:.2f} of telling it anew")
     shutil.rmtree(folder)
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 from pathlib import Path
@@ -124,6 +125,7 @@ def test_no_log_is_said(tmp_path: Path) -> None:
 def test_an_output_folder_is_told_from_a_run(tmp_path: Path) -> None:
     ride(tmp_path, 2.0, (RIDER,))
     one = call("rebuild", tmp_path)
+    assert gc.isenabled()
     said = f"error: cannot read {tmp_path}: there is no run log in it; it holds"
     assert (one.exit_code, one.stderr) == (3, f"{said} the run ride: give {tmp_path / 'ride'}\n")
     shutil.copytree(tmp_path / "ride", tmp_path / "another")
