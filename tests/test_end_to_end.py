@@ -145,7 +145,7 @@ def test_nobody_in_the_picture_is_an_explained_empty_result(tmp_path: Path) -> N
 def test_an_output_that_cannot_be_a_folder_is_told_before_the_video_is_read(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     done = command("identity-builder", "build", DATA / "videos" / "carphone.mp4", "-o", tmp_path / "taken" / "sets")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "is not a folder" in done.stderr
     assert done.stdout == ""
