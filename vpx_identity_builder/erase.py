@@ -169,9 +169,9 @@ def _erase_logs(made: Plan) -> None:
             log.erase_person(path, number)
 
 
-def _numbers(made: Plan) -> dict[str, int]:
-    """Name of a log → its own number of the person."""
-    return {path.name: number for path, number in made.logs if number is not None}
+def _numbers(made: Plan) -> dict[str, int | None]:
+    """Name of a log → its own number of the person, None where all of it goes."""
+    return {path.name: number for path, number in made.logs}
 
 
 def _log_files(made: Plan) -> set[Path]:
@@ -179,12 +179,17 @@ def _log_files(made: Plan) -> set[Path]:
 
 
 def _plan_logs(made: Plan) -> None:
-    for path in log.logs_in(made.target.folder):
-        begun_with = None if made.target.person_id in made.shown else made.before.numbers.get(path.name)
-        knows = log.known(path, made.target.person_id, made.shown, begun_with, made.look_only)
-        if knows.whole and made.shown and made.target.person_id not in made.shown and made.before.erasure is None:
+    """Logs with the number that they know the person by; an erasure that broke off has noted it while the set told."""
+    target = made.target
+    noted = {} if target.what != "person" or target.person_id in made.shown else made.before.numbers
+    for path in log.logs_in(target.folder):
+        if path.name in noted and noted[path.name] is None:
+            made.logs.append((path, None))
             continue
-        if knows.rows or knows.whole or begun_with is not None:
+        knows = log.known(path, target.person_id, made.shown, noted.get(path.name), made.look_only)
+        if knows.whole and made.shown and target.person_id not in made.shown and made.before.erasure is None:
+            continue
+        if knows.rows or knows.whole or path.name in noted:
             made.logs.append((path, None if knows.whole else knows.number))
         made.log_rows += knows.rows
         made.traces.vectors += knows.vectors

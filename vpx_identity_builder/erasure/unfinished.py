@@ -30,13 +30,13 @@ _RESULT = "result.json"
 class UnfinishedErasure(Document):
     """What is to be erased, and what was there when it began.
 
-    `numbers`: name of a log → the number that it knows the person by. `runs`: when the runs of the logs and the set
-    began, as they say; where others are there now, the video was built again and this is over.
+    `numbers`: name of a log → the number that it knows the person by, null where all of it goes. `runs`: when the runs
+    of the logs and the set began, as they say; where others are there now, the video was built again and this is over.
     """
 
     schema_version: Literal[1] = 1
     erasure: Erasure
-    numbers: dict[str, int]
+    numbers: dict[str, int | None]
     runs: list[str] = Field(max_length=3)
 
 
@@ -45,10 +45,10 @@ class Begun:
     """An erasure that began earlier, if there is one. `numbers` as in `UnfinishedErasure`."""
 
     erasure: Erasure | None = None
-    numbers: Mapping[str, int] = field(default_factory=dict)
+    numbers: Mapping[str, int | None] = field(default_factory=dict)
 
 
-def begin(folder: Path, erasure: Erasure, numbers: Mapping[str, int]) -> None:
+def begin(folder: Path, erasure: Erasure, numbers: Mapping[str, int | None]) -> None:
     """Note what is going to be erased. Raises `OSError`.
 
     On a full disk what needs no note goes without one, which makes room: only of a person something would be lost.

@@ -52,6 +52,20 @@ def test_the_log_of_a_person_goes_by_its_own_number(out: Path, monkeypatch: pyte
     assert not (out / "ride" / "erasing.json").exists()
 
 
+def test_a_log_that_cannot_tell_people_apart_goes_as_a_whole_also_by_the_second_call(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = embeddings(out, 1)
+    for path in (out / "ride" / "identity_builder" / "person_1").rglob("*_meta.json"):
+        document = json.loads(path.read_text())
+        document["timestamp_ms"] += 1.0
+        path.write_text(json.dumps(document))
+    broken_off(out, monkeypatch, "--person", 1)
+    assert (people(out), held(out, gone)) == ([0], len(gone))
+    assert call("erase", out, "--video", "ride", "--person", 1).exit_code == 0
+    assert not (out / "ride" / "run.sqlite").exists()
+
+
 @pytest.mark.parametrize("command", [("rebuild", "ride"), ("recover", "."), ("rebuild", "ride", "--dry-run")])
 def test_nobody_comes_back_before_it_is_complete(
     out: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
