@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .core.types import Box
 from .core.words import counted
 from .documents_parts import int_box, milliseconds
 from .errors import ExportError
@@ -17,6 +18,8 @@ from .schema import ImageMeta, read_document
 
 Key = tuple[float, tuple[int, int, int, int]]
 """Time in ms and face box: the same face in the same frame."""
+Place = tuple[int, int]
+"""Frame and face as the log numbers them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,9 @@ def difference(before: Mapping[Key, Shown], after: Bundle, log: RunLog, made: Re
         for image in person.images:
             shown = Shown(image.path.rpartition(".")[0], image.meta)
             new[shown.key] = shown
-    was = _codes(log, log.codes())
-    now = _codes(log, {(frame, face): code for frame, face, _, code in made.fates}) if made.fates else was
+    faces = log.boxes() if new.keys() ^ before.keys() else {}
+    was = _codes(faces, log.codes())
+    now = _codes(faces, {(frame, face): code for frame, face, _, code in made.fates}) if made.fates else was
     lines = []
     for key in sorted(new.keys() - before.keys(), key=lambda k: new[k].path):
         lines.append(f"+ {new[key].path}  {_moment(key)}; before: {_why(was.get(key))}")
@@ -66,11 +70,9 @@ def difference(before: Mapping[Key, Shown], after: Bundle, log: RunLog, made: Re
     return [*lines, f"{counted(same, 'image')} {'stays as it is' if same == 1 else 'stay as they are'}"]
 
 
-def _codes(log: RunLog, codes: Mapping[tuple[int, int], str]) -> dict[Key, str]:
+def _codes(faces: Mapping[Place, tuple[int, Box]], codes: Mapping[Place, str]) -> dict[Key, str]:
     """Reason codes by what a document says of a face."""
-    return {
-        (milliseconds(t_ns), int_box(box)): codes[place] for place, (t_ns, box) in log.boxes().items() if place in codes
-    }
+    return {(milliseconds(t_ns), int_box(box)): codes[place] for place, (t_ns, box) in faces.items() if place in codes}
 
 
 def _moment(key: Key) -> str:
