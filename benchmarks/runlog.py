@@ -99,7 +99,7 @@ def cost(name: str) -> int:
                 f"the run's builder and publishing ({how})"
             )
         _, known = timed(log, CHANGES[1])
-        log.header = replace(log.header, program=None)
+        log.header = replace(log.header, told_by=None)
         _, anew = timed(log, CHANGES[1])
         print(f"  what was told of occlusion taken from the log: {known / anew:.2f} of telling it anew")
     shutil.rmtree(folder)

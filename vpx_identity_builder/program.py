@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from .place import app_version
 
 NO_CHOICE = ("commands", "erasure", "export")
 """Parts of the package that have no say in which images are chosen."""
+OCCLUSION = ("buckets", "config", "face_cells", "gallery", "moments", "occlusion", "thinned", "types")
+"""Modules of the core that have a say in how much of a face is covered."""
 
 
 def program_of(policy: Policy) -> str | None:
@@ -26,10 +29,20 @@ def program_of(policy: Policy) -> str | None:
 @cache
 def fingerprint() -> str:
     """Stands for the code that chooses, its version and NumPy's."""
-    digest = hashlib.sha256(f"{app_version()} {np.__version__}".encode())
     root = Path(__file__).parent
-    for path in sorted(root.rglob("*.py")):
-        place = path.relative_to(root)
-        if place.parts[0] not in NO_CHOICE:
-            digest.update(f"\0{place.as_posix()}\0".encode() + path.read_bytes())
+    chooses = [path for path in root.rglob("*.py") if path.relative_to(root).parts[0] not in NO_CHOICE]
+    return _digest(f"{app_version()} {np.__version__}", root, chooses)
+
+
+@cache
+def occlusion_fingerprint() -> str:
+    """Stands for the code that tells how much of a face is covered, and for NumPy's version."""
+    core = Path(__file__).parent / "core"
+    return _digest(np.__version__, core, [core / f"{name}.py" for name in OCCLUSION])
+
+
+def _digest(version: str, root: Path, files: Iterable[Path]) -> str:
+    digest = hashlib.sha256(version.encode())
+    for path in sorted(files):
+        digest.update(f"\0{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
     return digest.hexdigest()

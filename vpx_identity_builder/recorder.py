@@ -17,7 +17,7 @@ from .core.types import IntBox
 from .errors import BusyError, IdentityBuilderError, RunLogError
 from .export.atomic import make_folders
 from .place import Place, app_version
-from .program import fingerprint
+from .program import occlusion_fingerprint
 from .runlog.finalize import finalize
 from .runlog.schema import LOG_NAME, NEXT_NAME, Header, is_busy, remove, sidecars
 from .runlog.writer import CropKey, RunLogWriter
@@ -204,7 +204,7 @@ class Recorder:
             fps=place.source.fps,
             source_fps=place.source.source_fps,
             source_files=place.source.files,
-            program=fingerprint(),
+            told_by=occlusion_fingerprint(),
         )
 
     @contextlib.contextmanager

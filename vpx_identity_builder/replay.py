@@ -17,7 +17,7 @@ from .core.pictures import with_candidates
 from .core.results import PersonSet, RunResult, StopReason, UnpublishedPerson
 from .core.types import Box, IntBox
 from .place import SourceInfo
-from .program import fingerprint
+from .program import occlusion_fingerprint
 from .run import Run
 from .runlog.pruning import is_spoilt
 from .runlog.reader import RunLog
@@ -97,7 +97,7 @@ def _once(log: RunLog, settings: Settings, allowed: Allowed | None) -> Replay:
         )
 
     run.builder.watch = note
-    told = log.told() if log.header.program == fingerprint() else {}
+    told = log.told() if log.header.told_by == occlusion_fingerprint() else {}
     for frame in log.frames(told):
         faces = frame.translation.samples
         recent[frame.seq] = {sample.bbox: place for place, sample in reversed(list(enumerate(faces)))}

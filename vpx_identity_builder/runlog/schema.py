@@ -12,7 +12,7 @@ One SQLite file in WAL mode, for its owner only (0600). While a run writes it, i
   arrays are little-endian float32 or NULL. `anonymous` 1: somebody who is not published; `e_id` is a stand-in, the
   other arrays are gone.
 * `told` (frame, face, beside, ratio, eyes, mouth, guess, crc): what was told of a face's occlusion while the video ran,
-  see `ToldOcclusion`; `eyes` and `mouth` are NULL together. Only the program that `Header` names takes it again. Since
+  see `ToldOcclusion`; `eyes` and `mouth` are NULL together. Only the code that `Header` names takes it again. Since
   version 3.
 * `fates` (frame, face, person, code): the person number a face was taken for while the video ran; its reason code.
 * `crops` (id, frame, x1, y1, x2, y2, image, crc): an encoded crop and its box.
@@ -89,8 +89,8 @@ CREATE TABLE outcome (id INTEGER PRIMARY KEY, data TEXT NOT NULL, crc INTEGER NO
 class Header:
     """What a log says of its run. `settings`: key → value of every setting in effect.
 
-    `source_path` is relative to the log's folder and known only where the source lies near it. `program` is the
-    fingerprint of the code that wrote the log.
+    `source_path` is relative to the log's folder and known only where the source lies near it. `told_by` is the
+    fingerprint of the code that told of occlusion.
     """
 
     app_version: str
@@ -104,7 +104,7 @@ class Header:
     fps: float | None = None
     source_fps: float | None = None
     source_files: tuple[str, ...] = ()
-    program: str | None = None
+    told_by: str | None = None
 
 
 @contextlib.contextmanager

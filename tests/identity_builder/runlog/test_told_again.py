@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -104,7 +105,7 @@ def test_a_replay_gives_the_same_with_it_and_without(
         settings = settings_for(held, changes)
         quick = replay(held, settings)
         running = len(worked_out)
-        monkeypatch.setattr(replaying, "fingerprint", lambda: "another program")
+        monkeypatch.setattr(replaying, "occlusion_fingerprint", lambda: "another program")
         slow = replay(held, settings)
     assert len(worked_out) - running == running + 2 * FRAMES, "quickly, only what is judged again at the end"
     assert dumps(plain(quick.result)) == dumps(plain(slow.result))
@@ -113,7 +114,7 @@ def test_a_replay_gives_the_same_with_it_and_without(
 
 def test_it_is_exactly_what_is_told_anew(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found: dict[tuple[int, object], ToldOcclusion | None] = {}
-    monkeypatch.setattr(replaying, "fingerprint", lambda: "another program")
+    monkeypatch.setattr(replaying, "occlusion_fingerprint", lambda: "another program")
     with RunLog(log) as held:
         run = replaying.run_of(held, settings_for(held, {}))
         run.builder.watch = lambda arrival, fates: found.update(
@@ -158,6 +159,19 @@ def test_what_was_not_written_so_is_said(log: Path, statement: str, words: str) 
     assert words in caught.value.reason
 
 
-def test_a_log_names_the_program_that_wrote_it(log: Path) -> None:
+def test_a_log_names_the_code_that_told(log: Path) -> None:
     with RunLog(log) as held:
-        assert held.header.program == program.fingerprint()
+        assert held.header.told_by == program.occlusion_fingerprint()
+
+
+def test_the_code_that_tells_is_all_that_telling_takes() -> None:
+    core = Path(program.__file__).parent / "core"
+    found, ahead = set[str](), ["occlusion"]
+    while ahead:
+        name = ahead.pop()
+        if name not in found:
+            found.add(name)
+            nodes = ast.walk(ast.parse((core / f"{name}.py").read_text()))
+            taken = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.level]
+            ahead += [node.module or alias.name for node in taken for alias in node.names]
+    assert found == set(program.OCCLUSION)
