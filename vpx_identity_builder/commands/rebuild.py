@@ -91,7 +91,7 @@ def run(asked: Request) -> int:
 
 def _check_folder(folder: Path) -> None:
     """Raise `InputError` where the folder is no run's and holds some: an output folder was given."""
-    if (folder / LOG_NAME).exists():
+    if any(folder.glob(LOG_NAME)):  # finds nothing in a folder that may not be read: the log says so better
         return
     inside = sorted(path.parent.name for path in folder.glob(f"*/{LOG_NAME}"))
     if inside:
