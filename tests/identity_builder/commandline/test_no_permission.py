@@ -88,6 +88,8 @@ def test_a_build_into_a_folder_of_somebody_else_is_refused_at_once(out: Path, fo
     photo.chmod(0o644)
     (out / "ride").chmod(0o755)
     (out / "ride" / "identity_builder").chmod(0o755)
+    (out.parent / "file").touch()
+    assert call("build", photo, "-o", out.parent / "file").exit_code == 2  # imports what is imported late
     there = sorted(out.rglob("*"))
     with without_rights():
         done = call("build", photo, "-o", out.parent / folder)
