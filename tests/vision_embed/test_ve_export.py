@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,17 @@ def test_calibration_pictures_come_from_files_folders_and_videos(tmp_path: Path)
         assert (len(squares.training), len(squares.checking)) == (48, 16)
         assert all(square.shape[0] == square.shape[1] >= 32 for square in squares.training)
         assert np.array_equal(squares.training[5], read_calibration(path).training[5])
+
+
+def test_a_picture_too_large_to_decode_spoils_no_folder(tmp_path: Path) -> None:
+    size = (100_000).to_bytes(4, "big")
+    header = b"IHDR" + size + size + bytes([8, 2, 0, 0, 0])
+    chunk = (13).to_bytes(4, "big") + header + zlib.crc32(header).to_bytes(4, "big")
+    (tmp_path / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk)
+    with pytest.raises(ExportError, match=r"huge\.png"):
+        read_calibration(tmp_path / "huge.png")
+    cv2.imwrite(str(tmp_path / "photo.png"), picture(120, 90))
+    assert len(read_calibration(tmp_path).training) == 48
 
 
 @pytest.mark.parametrize("name", ["absent.png", "notes.txt", "tiny.png", "empty"])

@@ -52,7 +52,7 @@ class Scored:
     def gives_way(self, score: float, in_highlight: bool, better_by: float = BETTER_BY) -> bool:
         """True where a newcomer with this score is visibly better, or as good and in a highlight as this one is not."""
         preferred = in_highlight and not self.candidate.sample.in_highlight
-        return score > self.score - better_by if preferred else score > self.score + better_by
+        return score + BETTER_BY > self.score if preferred else score > self.score + better_by
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +84,11 @@ class TimeSlots:
             slots = slots.coarser()
         return slots
 
+    def with_rival_gone(self, sample: FaceSample) -> TimeSlots:
+        """Without whom a face competes with, so that there is room for it."""
+        rival = self.rival(sample)
+        return replace(self, entries={slot: held for slot, held in self.entries.items() if held is not rival})
+
     def coarser(self) -> TimeSlots:
         """With stretches twice as long, each of which keeps its best."""
         fused: dict[int, Scored] = {}
@@ -105,7 +110,10 @@ class TimeSlots:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of a candidate: a reason code, the slots it takes, and the time of the image it lost to."""
+    """What becomes of a candidate: a reason code, the slots it takes, and the time of the image it lost to.
+
+    `anew`: nothing that its bucket holds belongs there by what is known now.
+    """
 
     code: str
     bucket: str | None = None
@@ -113,6 +121,7 @@ class Decision:
     conditions: tuple[str, ...] = ()
     extras: tuple[ExtraBin, ...] = ()
     lost_to_t_ns: int | None = None
+    anew: bool = False
 
     @property
     def keeps(self) -> bool:
@@ -180,9 +189,10 @@ def decide(
     that does is empty.
     """
     sample = candidate.sample
-    code, bucket, lost_to = "outside_buckets", None, None
+    found = Decision("outside_buckets")
     if offer.loose and fills_bucket(candidate.buckets):
-        code, bucket, lost_to = _decide_bucket(pool, candidate, offer.quality, still_fills)
+        found = _decide_bucket(pool, candidate, offer.quality, still_fills)
+    code, bucket = found.code, found.bucket
     anchor = offer.anchor_score is not None and pool.anchors.wants(sample, offer.anchor_score)
     empty = TimeSlots(CONDITION_SLOTS)
     conditions = tuple(
@@ -197,7 +207,7 @@ def decide(
         code = "challenge_candidate"
     elif bucket is None and extras:
         code = "extra_bin_candidate"
-    return Decision(code, bucket, anchor, conditions, extras, lost_to)
+    return replace(found, code=code, anchor=anchor, conditions=conditions, extras=extras)
 
 
 def _wanted_extras(pool: Pool, candidate: Candidate, offer: Offer) -> tuple[ExtraBin, ...]:
@@ -211,20 +221,20 @@ def _wanted_extras(pool: Pool, candidate: Candidate, offer: Offer) -> tuple[Extr
 
 def _decide_bucket(
     pool: Pool, candidate: Candidate, quality: float, still_fills: Callable[[Candidate], bool]
-) -> tuple[str, str | None, int | None]:
-    """Reason code, the bucket that keeps the candidate, and the time of the image it lost to."""
+) -> Decision:
+    """What the bucket of a candidate would do with it."""
     key = bucket_key(candidate.buckets)
     slots = pool.buckets.get(key)
     if slots is None:
-        return "saved", key, None
+        return Decision("saved", key)
     rival = slots.rival(candidate.sample)
     if rival is None:
-        return "other_moment", key, None
+        return Decision("other_moment", key)
     if rival.gives_way(quality, candidate.sample.in_highlight):
-        return "replaced", key, None
+        return Decision("replaced", key)
     if not any(still_fills(entry.candidate) for entry in slots.entries.values()):
-        return "saved", key, None
-    return "worse_than_kept", None, rival.candidate.sample.t_ns
+        return Decision("saved", key, anew=True)
+    return Decision("worse_than_kept", lost_to_t_ns=rival.candidate.sample.t_ns)
 
 
 def place(pool: Pool, candidate: Candidate, offer: Offer, decision: Decision) -> Pool:
@@ -232,6 +242,7 @@ def place(pool: Pool, candidate: Candidate, offer: Offer, decision: Decision) ->
     buckets, anchors, conditions = dict(pool.buckets), pool.anchors, dict(pool.conditions)
     if decision.bucket is not None:
         moments = buckets.get(decision.bucket, TimeSlots(pool.bucket_moments))
+        moments = moments.with_rival_gone(candidate.sample) if decision.anew else moments
         buckets[decision.bucket] = moments.with_entry(Scored(offer.quality, candidate))
     if decision.anchor and offer.anchor_score is not None:
         anchors = anchors.with_entry(Scored(offer.anchor_score, candidate))

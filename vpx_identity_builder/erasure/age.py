@@ -26,7 +26,7 @@ def age_of(folder: Path, now: datetime) -> timedelta | None:
     The earliest that its set or a log of it says counts: a set that is chosen again from the log is new, what it is
     made of is not. Where they say nothing, or what cannot be, the times of these files do, then that of the folder.
     """
-    for moments in (_said(folder), _written(folder), iter([_changed(folder)])):
+    for moments in (_said(folder), _written(folder / SET_FOLDER / RESULT, *log.logs_in(folder)), _written(folder)):
         believed = [moment for moment in moments if FIRST <= moment <= now + AHEAD]
         if believed:
             return now - min(believed)
@@ -56,14 +56,10 @@ def _said(folder: Path) -> Iterator[datetime]:
             yield (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-def _written(folder: Path) -> Iterator[datetime]:
-    for path in (folder / SET_FOLDER / RESULT, *log.logs_in(folder)):
-        with contextlib.suppress(OSError):
-            yield _changed(path)
-
-
-def _changed(path: Path) -> datetime:
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+def _written(*paths: Path) -> Iterator[datetime]:
+    for path in paths:
+        with contextlib.suppress(OSError, ValueError, OverflowError):
+            yield datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
 
 def _result(folder: Path) -> dict[str, Any]:

@@ -61,21 +61,21 @@ def older_than(output: Path, age: timedelta, now: datetime) -> list[Target]:
 def expired(output: Path, settings: Settings, now: datetime) -> list[Target]:
     """Videos and logs that are kept longer than allowed: as their own run was told, else as `settings` say.
 
-    Erasures that broke off are among them; of what has no age (`undated`) nothing is.
+    Erasures that broke off are among them; of what else has no age (`undated`) nothing is.
     """
     found = []
     for folder in video_folders(output):
         age, told = age_of(folder, now), told_by(folder)
-        if age is None:
-            continue
         keep_days = days(told, "keep_days", settings.output.keep_days)
         keep_log_days = days(told, "keep_log_days", settings.output.keep_log_days)
         unfinished = begun(folder).erasure
-        if keep_days is not None and age > timedelta(days=keep_days):
+        if age is not None and keep_days is not None and age > timedelta(days=keep_days):
             found.append(Target(folder, "video", f"kept longer than {keep_days:g} days"))
         elif unfinished is not None:
             found.append(Target(folder, unfinished.what, unfinished.reason, unfinished.person_id))
-        elif keep_log_days is not None and age > timedelta(days=keep_log_days) and log.logs_in(folder):
+        elif age is None or keep_log_days is None:
+            continue
+        elif age > timedelta(days=keep_log_days) and log.logs_in(folder):
             found.append(Target(folder, "log", f"log kept longer than {keep_log_days:g} days"))
     return found
 

@@ -70,12 +70,16 @@ def begin(folder: Path, erasure: Erasure, numbers: Mapping[str, int | None]) -> 
 
 
 def begun(folder: Path) -> Begun:
-    """The erasure of a video's folder that began and did not end; one of an earlier build of it is over."""
+    """The erasure of a video's folder that began and did not end.
+
+    It is over where all runs that were there are gone and others are in their place.
+    """
     try:
         found = UnfinishedErasure.model_validate_json((folder / UNFINISHED).read_bytes())
     except (OSError, ValidationError, json.JSONDecodeError):
         return Begun()
-    return Begun(found.erasure, found.numbers) if _runs(folder) <= set(found.runs) else Begun()
+    runs = _runs(folder)
+    return Begun() if runs and runs.isdisjoint(found.runs) else Begun(found.erasure, found.numbers)
 
 
 def refuse_unfinished(folder: Path) -> None:

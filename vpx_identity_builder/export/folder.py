@@ -86,6 +86,8 @@ def check_writable(folder: Path, key: str = "output_dir") -> None:
             raise UnwritableError(folder, f"{nearest} is not a folder", key)
     except PermissionError as error:
         raise UnwritableError(folder, f"no permission to look into {Path(error.filename).parent}", key) from error
+    except OSError as error:
+        raise UnwritableError(folder, error.strerror or type(error).__name__, key) from error
     try:
         Path(tempfile.mkdtemp(prefix=".probe-", dir=nearest)).rmdir()
     except PermissionError as error:

@@ -20,6 +20,8 @@ _FRAMES = 32
 _SHORTEST_S = 1e-3
 """What a video lasts at least, whatever it declares."""
 _MOST_FILES = 256
+_LARGEST_BYTES = 1 << 28
+"""A larger file is a video."""
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -40,12 +42,21 @@ def read_calibration(path: Path) -> Calibration:
 def _pictures(path: Path) -> Iterator[Image]:
     files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
     for file in files[:: max(1, -(-len(files) // _MOST_FILES))]:
-        content = np.fromfile(file, np.uint8)
-        picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+        picture = _picture(file)
         if picture is not None:
-            yield np.asarray(picture, np.uint8)
+            yield picture
         elif not path.is_dir():
             yield from _frames(file)
+
+
+def _picture(file: Path) -> Image | None:
+    """The picture in a file, None where it holds none that can be decoded."""
+    if not 0 < file.stat().st_size <= _LARGEST_BYTES:
+        return None
+    with suppress(cv2.error):
+        picture = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR)
+        return None if picture is None else np.asarray(picture, np.uint8)
+    return None
 
 
 def _frames(file: Path) -> Iterator[Image]:

@@ -208,3 +208,29 @@ def test_merged_pools_keep_the_best_of_every_bucket() -> None:
     assert len(both.anchors.entries) == CAPACITY
     assert set(both.conditions) == {"dark"}
     assert [c.key for c in merged(two, one).candidates()] == [c.key for c in both.candidates()]
+
+
+def test_a_full_bucket_of_what_belongs_elsewhere_takes_a_worse_newcomer() -> None:
+    pool = Pool(2)
+    for t_ns in (0, 8 * SECOND):
+        pool, _ = give(pool, draft(t_ns), offer(0.9))
+    item, claim = draft(9 * SECOND), offer(0.5)
+    decision = decide(pool, item, claim, lambda _: False)
+    assert decision.code == "saved"
+    pool = place(pool, item, claim, decision)
+    assert item in pool.in_buckets()
+    assert len(pool.in_buckets()) == 2
+
+
+@given(st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.booleans(), st.booleans(), st.sampled_from([0.01, 0.05]))
+def test_what_is_wanted_is_kept(held: float, score: float, one: bool, other: bool, better_by: float) -> None:
+    def entry(t_ns: int, value: float, inside: bool) -> Scored:
+        item = draft(t_ns)
+        return Scored(value, replace(item, sample=replace(item.sample, in_highlight=inside)))
+
+    slots = TimeSlots(2)
+    for t_ns in (0, 8 * SECOND):
+        slots = slots.with_entry(entry(t_ns, held, one))
+    new = entry(9 * SECOND, score, other)
+    if slots.wants(new.candidate.sample, score, better_by):
+        assert new in slots.with_entry(new).entries.values()

@@ -109,3 +109,7 @@ def test_notes_alone_are_no_video(out: Path) -> None:
     before = files(out)
     assert call("erase", out, "--older-than", "0h").exit_code == 0
     assert files(out) == before
+
+
+def test_what_is_gone_has_no_age(tmp_path: Path) -> None:
+    assert age_of(tmp_path / "gone", NOW) is None

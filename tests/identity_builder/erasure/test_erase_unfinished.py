@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from tests.identity_builder.erasure.kept import call, embeddings, files, held
 from tests.identity_builder.runlog.rides import ride
+from vpx_identity_builder.erasure import unfinished
 from vpx_identity_builder.errors import RunLogError
 from vpx_identity_builder.export.files import LocalFiles
 from vpx_identity_builder.published import read_result
@@ -146,3 +148,13 @@ def test_a_video_goes_from_a_full_disk_and_is_searched_for(out: Path, monkeypatc
     done = call("erase", out, "--video", "ride")
     assert (done.exit_code, f"for {len(vectors)} embeddings" in done.stdout) == (0, True), done.output
     assert (list(files(out)), held(out, vectors)) == (["ride/erased.json"], 0)
+
+
+def test_a_killed_build_beside_the_old_log_ends_no_erasure(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken_off(out, monkeypatch, "--person", 0)
+    ride(out.parent / "other", 2.0)
+    shutil.copy(out.parent / "other" / "ride" / "run.sqlite", out / "ride" / "run-next.sqlite")
+    with sqlite3.connect(out / "ride" / "run-next.sqlite") as db:
+        db.execute("UPDATE meta SET value = '\"2026-01-01T00:00:00+00:00\"' WHERE key = 'created_at'")
+    assert unfinished.begun(out / "ride").erasure is not None
+    assert call("rebuild", out / "ride").exit_code == 3
