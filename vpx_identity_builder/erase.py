@@ -232,7 +232,7 @@ def _plan_files(made: Plan) -> None:
         files = [path for path in files_under(target.folder) if path.name not in made.staying and path not in logs]
         made.images = [path for path in files if path.suffix in IMAGE_SUFFIXES]
         made.documents = [path for path in files if path.suffix not in IMAGE_SUFFIXES]
-    made.traces.images = {sha256_of(path) for path in made.images}
+    made.traces.images = {sha256_of(path) for path in made.images if path.stat().st_size}
 
 
 def _copies(made: Plan, output: Path) -> list[Path]:

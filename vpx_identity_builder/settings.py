@@ -24,7 +24,7 @@ from vpx_identity_builder.core.config import (
     setting,
     setting_fields,
 )
-from vpx_identity_builder.settings_sources import Found, collect, from_given
+from vpx_identity_builder.settings_sources import LOGGED, Found, collect, from_given
 from vpx_identity_builder.settings_validation import SettingSpec, check
 
 ImageFormat = Literal["jpeg", "png"]
@@ -269,7 +269,7 @@ def recorded(values: Mapping[str, object], changes: Mapping[str, object]) -> Set
     """
     known = specs()
     given, problems = from_given(changes, known)
-    found = {key: Found(value, "run log") for key, value in values.items() if key in known} | given
+    found = {key: Found(value, LOGGED) for key, value in values.items() if key in known} | given
     return _build(known, found, check(known, found, problems))
 
 

@@ -19,6 +19,10 @@ READS_IT_ITSELF = "vision.embed."
 """Settings of the other module that looks into the file."""
 
 
+LOGGED = "run log"
+"""Origin of a setting that a run was built with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A value as it was found, unchecked, and where."""

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from vpx_identity_builder.core.config import FACE_ID_MODELS
 from vpx_identity_builder.errors import FolderNameError, SettingProblem, SettingsError
 from vpx_identity_builder.names import safe_video_id
-from vpx_identity_builder.settings_sources import Found
+from vpx_identity_builder.settings_sources import LOGGED, Found
 
 # (smaller, relation, larger): the strict gate is never looser than the loose one, and minima stay below maxima.
 RELATIONS: tuple[tuple[str, str, str], ...] = (
@@ -171,7 +171,8 @@ def _between(values: Mapping[str, Any], found: Mapping[str, Found], wrong: set[s
         low, high = effective.get(smaller), effective.get(larger)
         if low is None or high is None or {smaller, larger} & wrong or _HOLDS[relation](low, high):
             continue
-        key = smaller if smaller in found else larger
+        said = [name for name in (smaller, larger) if name in found]
+        key = next((name for name in said if found[name].origin != LOGGED), (*said, larger)[0])
         other = larger if key == smaller else smaller
         words = (
             ("less than" if relation == "<" else "at most")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 NOBODY = 4
 EMPTY = "nobody would be published with these settings, so the set and the run log stay as they are"
+NO_IMAGE = "no image would be published with these settings, so the set and the run log stay as they are"
 DECODE = "decode."
 """Settings of how a source is opened; most rebuilds need no picture of it."""
 Image = np.ndarray[Any, Any]
@@ -63,7 +65,7 @@ def run(asked: Request) -> int:
         _opener(decode)
     _check_folder(asked.folder)
     refuse_unfinished(asked.folder)
-    with RunLog(asked.folder / LOG_NAME) as log:
+    with _opened(asked.folder / LOG_NAME, asked.dry_run) as log:
         _check_source(asked.source, log.header)
         if log.ending.reason is None or not log.ending.published:
             hint = f"`identity-builder recover {asked.folder}` first"
@@ -77,8 +79,8 @@ def run(asked: Request) -> int:
             lines = difference(published_images(target), bundle(made.result, context), log, made)
             typer.echo("\n".join(lines))
         count = leaving(log, made)
-        if not made.result.persons and count:
-            note(EMPTY)
+        if not any(person.images for person in made.result.persons) and (count or published_images(target)):
+            note(NO_IMAGE if made.result.persons else EMPTY)
             return NOBODY
         if not asked.dry_run:
             publish(made.result, target, context, exported=made.run.hooks.exported)
@@ -87,6 +89,14 @@ def run(asked: Request) -> int:
         _settle(log, made, asked, count)
     _say(made)
     return 0 if made.result.persons else NOBODY
+
+
+def _opened(path: Path, dry_run: bool) -> RunLog:
+    """The log; a dry run leaves no trace in one that was closed in order. Raises `RunLogError`."""
+    if dry_run:
+        with contextlib.suppress(RunLogError):
+            return RunLog(path, look_only=True)
+    return RunLog(path)
 
 
 def _check_folder(folder: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.ecosystem.upstream import FRIEND, RIDER, Person, identity, vision
 from vpx_identity_builder.errors import RunLogError
+from vpx_identity_builder.rebuilding import Rebuilt, rebuilt
 from vpx_identity_builder.runlog import finalize
 from vpx_identity_builder.runlog.reader import RunLog
 
@@ -82,6 +85,25 @@ def test_settings_that_publish_nobody_change_nothing(tmp_path: Path) -> None:
     assert (done.exit_code, "nobody would be published" in done.stderr) == (4, True), done.output
     assert published(tmp_path) == before
     assert log_of(tmp_path).read_bytes()[HEADER:] == data
+
+
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_a_choice_without_an_image_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    def bare(*asked: Any) -> Rebuilt:
+        made = rebuilt(*asked)
+        people = [replace(one, anchors=(), coverage_images=(), challenge=()) for one in made.result.persons]
+        return replace(made, result=replace(made.result, persons=tuple(people)))
+
+    ride(tmp_path)
+    before, data = published(tmp_path), log_of(tmp_path).read_bytes()
+    monkeypatch.setattr("vpx_identity_builder.commands.rebuild.rebuilt", bare)
+    done = call("rebuild", tmp_path / "ride", *words)
+    assert (done.exit_code, "no image would be published" in done.stderr) == (4, True), done.output
+    assert published(tmp_path) == before
+    assert log_of(tmp_path).read_bytes()[HEADER:] == data[HEADER:]
+    assert not words or log_of(tmp_path).read_bytes() == data
 
 
 def test_the_person_who_stays_can_be_erased(tmp_path: Path) -> None:

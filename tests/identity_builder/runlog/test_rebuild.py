@@ -184,3 +184,10 @@ def test_a_source_that_is_given_must_be_the_video_also_where_none_of_it_is_wante
     assert (done.exit_code, done.stdout) == (3, "")
     assert "its content hash differs" in done.stderr
     assert published(tmp_path) == before
+
+
+def test_of_two_settings_that_do_not_fit_the_one_that_was_changed_is_wrong(tmp_path: Path) -> None:
+    ride(tmp_path)
+    done = CliRunner().invoke(app, ["rebuild", str(tmp_path / "ride"), "--set", "identity_builder.anchors_max=2"])
+    assert done.exit_code == 2
+    assert "anchors_max = 2: must be at least anchors_min (3); lower anchors_min too" in done.stderr
