@@ -76,10 +76,12 @@ def plan(
         _refuse(unwritable(path.parent for path in made.copies))
     going = [*made.images, *made.documents, *made.copies, *(path for path, number in made.logs if number is None)]
     made.elsewhere = other_names(going)
-    if made.empty and not made.bank_missing and not ((banks_named or made.given_up) and made.erased_before):
+    again = made.erased_before and (made.bank_missing or banks_named or made.given_up)
+    if made.empty and not again:
         if made.shown:
             read_person(made.set_folder, target.person_id or 0)
-        raise InputError(str(target.folder), "nothing is kept of this video" + _who(target))
+        if not made.bank_missing:
+            raise InputError(str(target.folder), "nothing is kept of this video" + _who(target))
     return made
 
 

@@ -116,8 +116,8 @@ def _erase(target: Target, asked: Request, folders: Sequence[Path], now: datetim
     except (IdentityBuilderError, PermissionError) as error:
         say(explain(error))
         return exit_code(error)
-    _ask_for_bank(made, asked)
     _show(outcome)
+    _ask_for_bank(made, asked)
     return INTERNAL if outcome.remaining or made.bank_missing else 0
 
 

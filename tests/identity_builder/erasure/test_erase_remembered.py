@@ -76,6 +76,14 @@ def test_a_dry_run_and_the_erasure_of_a_person_ask_for_the_bank_too(out: Path) -
         assert ASKED_FOR in done.stderr
 
 
+def test_somebody_who_never_was_is_refused_whatever_the_bank_knows(out: Path) -> None:
+    for words in ((), ("--bank", out.parent / "bank")):
+        done = call("erase", out, "--video", "ride", "--person", 7, *words)
+        assert (done.exit_code, done.stdout) == (2, ""), done.output
+        assert "there is no person 7" in done.stderr
+    assert not (out / "ride" / "erased.json").exists()
+
+
 def test_a_set_made_again_without_memory_still_asks_for_the_bank(out: Path) -> None:
     ride(out)
     done = call("erase", out, "--video", "ride")
