@@ -82,12 +82,13 @@ def check_writable(folder: Path, key: str = "output_dir") -> None:
     try:
         above = (folder, *folder.absolute().parents)
         nearest = next(path for path in above if path.exists() or path.is_symlink())
-        if not nearest.is_dir():
-            raise UnwritableError(folder, f"{nearest} is not a folder", key)
+        is_folder = nearest.is_dir()
     except PermissionError as error:
         raise UnwritableError(folder, f"no permission to look into {Path(error.filename).parent}", key) from error
     except OSError as error:
         raise UnwritableError(folder, error.strerror or type(error).__name__, key) from error
+    if not is_folder:
+        raise UnwritableError(folder, f"{nearest} is not a folder", key)
     try:
         Path(tempfile.mkdtemp(prefix=".probe-", dir=nearest)).rmdir()
     except PermissionError as error:

@@ -400,6 +400,14 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_analysed(
     assert sorted(tmp_path.rglob("*")) == there
 
 
+def test_a_name_too_long_for_a_folder_is_refused(tmp_path: Path) -> None:
+    photo = tmp_path / "a.png"
+    cv2.imwrite(str(photo), np.zeros((40, 40, 3), np.uint8))
+    done = CliRunner().invoke(app, ["build", str(photo), "-o", str(tmp_path / ("a" * 300))])
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1), done.output
+    assert "name too long" in done.stderr.lower()
+
+
 @pytest.mark.parametrize(
     ("way", "said"), [("photos", "is not a folder"), ("photos/identity_builder", "it is not a folder")]
 )
