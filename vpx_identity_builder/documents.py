@@ -49,7 +49,7 @@ def person_meta(person: PersonSet, models: ModelNames, context: RunContext) -> s
         return schema.PersonMeta(
             person_id=person.person_id,
             track_score=rounded(person.track_score),
-            prototype_type="memory_bank" if recognised_as(person) else "medoid",
+            prototype_type="memory_bank" if recognised_as(person.prototype_source) else "medoid",
             anchor_count=len(person.anchors),
             coverage_buckets_filled=shares_of(coverage),
             challenge_count=len(person.challenge),

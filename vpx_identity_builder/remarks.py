@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from .core.results import PersonSet, RunResult, StopReason
+from .core.results import RunResult, StopReason
 from .core.words import counted
 
 MEMORIES = ("memory:", "momentbank:")
@@ -28,17 +28,17 @@ def run_notes(result: RunResult, *, photos: bool = False) -> list[str]:
     ]
 
 
-def recognised_as(person: PersonSet) -> str:
+def recognised_as(prototype_source: str) -> str:
     """The name under which a person was known from a memory bank; empty for somebody new."""
     for prefix in MEMORIES:
-        if person.prototype_source.startswith(prefix):
-            return person.prototype_source.removeprefix(prefix)
+        if prototype_source.startswith(prefix):
+            return prototype_source.removeprefix(prefix)
     return ""
 
 
 def recognitions(result: RunResult) -> list[str]:
     """One sentence for each person who was known from a memory bank."""
-    names = {person.person_id: recognised_as(person) for person in result.persons}
+    names = {person.person_id: recognised_as(person.prototype_source) for person in result.persons}
     return [f"person {number} is recognised: {name!r} of the memory bank" for number, name in names.items() if name]
 
 

@@ -17,7 +17,7 @@ from vpx_identity_builder.erase import carry_out, plan
 from vpx_identity_builder.erasure import banks
 from vpx_identity_builder.erasure.plan import Outcome, Plan
 from vpx_identity_builder.erasure.remembered import OTHER_BANK, UNSEARCHED
-from vpx_identity_builder.erasure.targets import Target, closed_folders, expired, named, older_than, undated
+from vpx_identity_builder.erasure.targets import Ages, Target, ages_of, closed_folders, expired, named, older_than
 from vpx_identity_builder.errors import BarredError, IdentityBuilderError, InputError, UsageError
 from vpx_identity_builder.names import printable
 from vpx_identity_builder.settings import resolve
@@ -49,13 +49,14 @@ def run(asked: Request) -> int:
     _check(asked)
     configured = resolve().output.memory_bank
     folders = asked.banks if configured is None else (*asked.banks, configured)
-    targets = _targets(asked, now)
+    ages = {} if asked.video is not None else ages_of(asked.output, now)
+    targets = _targets(asked, ages)
     if not targets:
         typer.echo("nothing to erase")
     closed = [] if asked.video is not None else closed_folders(asked.output)
     for folder in closed:
         say(f"{folder}: it cannot be looked into, and may hold a video")
-    ageless = [] if asked.video is not None else undated(asked.output, now)
+    ageless = [folder for folder, age in ages.items() if age is None]
     for folder in ageless:
         say(f"{folder}: no date in it can be right, so it is kept; erase it with --video {folder.name}")
     codes = [INTERNAL] * bool(closed or ageless) + [_erase(target, asked, folders, now) for target in targets]
@@ -83,12 +84,12 @@ def _check(asked: Request) -> None:
             raise InputError(str(folder), "there is no memory bank in it")
 
 
-def _targets(asked: Request, now: datetime) -> list[Target]:
+def _targets(asked: Request, ages: Ages) -> list[Target]:
     if asked.video is not None:
         return [named(asked.output, asked.video, asked.person)]
     if asked.older_than is not None:
-        return older_than(asked.output, _age(asked.older_than), now)
-    return expired(asked.output, resolve(), now)
+        return older_than(ages, _age(asked.older_than))
+    return expired(ages, resolve())
 
 
 def _age(text: str) -> timedelta:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from vpx_identity_builder.export.bundle import bundle
 from vpx_identity_builder.export.folder import SET_FOLDER, publish, published_content
 from vpx_identity_builder.names import content_hash
 from vpx_identity_builder.rebuilding import Rebuilt, context_of, leaving, let_leave, rebuilt
-from vpx_identity_builder.runlog.reader import RunLog
+from vpx_identity_builder.runlog.reader import RunLog, opened_to_read
 from vpx_identity_builder.runlog.schema import LOG_NAME, Header
 from vpx_identity_builder.settings_sources import other_modules
 
@@ -65,7 +64,8 @@ def run(asked: Request) -> int:
         _opener(decode)
     _check_folder(asked.folder)
     refuse_unfinished(asked.folder)
-    with _opened(asked.folder / LOG_NAME, asked.dry_run) as log:
+    path = asked.folder / LOG_NAME
+    with opened_to_read(path) if asked.dry_run else RunLog(path) as log:
         _check_source(asked.source, log.header)
         if log.ending.reason is None or not log.ending.published:
             hint = f"`identity-builder recover {asked.folder}` first"
@@ -89,14 +89,6 @@ def run(asked: Request) -> int:
         _settle(log, made, asked, count)
     _say(made)
     return 0 if made.result.persons else NOBODY
-
-
-def _opened(path: Path, dry_run: bool) -> RunLog:
-    """The log; a dry run leaves no trace in one that was closed in order. Raises `RunLogError`."""
-    if dry_run:
-        with contextlib.suppress(RunLogError):
-            return RunLog(path, look_only=True)
-    return RunLog(path)
 
 
 def _check_folder(folder: Path) -> None:

@@ -47,12 +47,18 @@ def days(told: Mapping[str, Any], key: str, otherwise: float | None) -> float | 
     return float(value) if 0 <= value <= MOST_DAYS else otherwise
 
 
-def _said(folder: Path) -> Iterator[datetime]:
+def runs_in(folder: Path) -> set[str]:
+    """When the runs of a folder's set and logs began, as these say."""
     version = _result(folder).get("_version")
-    texts = [version.get("created_at") if isinstance(version, dict) else None]
-    for text in (*texts, *(log.created_at(path) for path in log.logs_in(folder))):
+    said = version.get("created_at") if isinstance(version, dict) else None
+    found = (said, *(log.created_at(path) for path in log.logs_in(folder)))
+    return {str(text) for text in found if text is not None}
+
+
+def _said(folder: Path) -> Iterator[datetime]:
+    for text in runs_in(folder):
         with contextlib.suppress(ValueError, OverflowError):
-            moment = datetime.fromisoformat(str(text))
+            moment = datetime.fromisoformat(text)
             yield (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 

@@ -14,7 +14,7 @@ from vpx_identity_builder.documents_parts import int_box, milliseconds
 from vpx_identity_builder.errors import RunLogError
 from vpx_identity_builder.runlog.codec import dumps
 from vpx_identity_builder.runlog.pruning import prune
-from vpx_identity_builder.runlog.reader import RunLog
+from vpx_identity_builder.runlog.reader import RunLog, opened_to_read
 from vpx_identity_builder.runlog.schema import LOG_NAME, NEXT_NAME, remove, sidecars, translated
 
 LOGS = (LOG_NAME, NEXT_NAME)
@@ -59,7 +59,7 @@ def known(
     set, counts as a whole. Raises `RunLogError` where a build is writing it.
     """
     try:
-        with _opened(path, look_only) as log:
+        with opened_to_read(path, look_only) as log:
             ids, numbers = log.ending.ids, log.person_numbers()
             number_in_log = None
             if person_id is not None:
@@ -83,16 +83,6 @@ def known(
         if error.busy:
             raise
         return LogKnows((), 0, whole=True)
-
-
-def _opened(path: Path, look_only: bool) -> RunLog:
-    """A log for reading alone where that will do, so that it can be read on a full disk. Raises `RunLogError`."""
-    try:
-        return RunLog(path, look_only=True)
-    except RunLogError:
-        if look_only:
-            raise
-    return RunLog(path)
 
 
 def _numbers_of(log: RunLog, person_id: int, shown: Shown) -> set[int | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -49,23 +49,32 @@ def named(output: Path, video_id: str, person_id: int | None) -> Target:
     return Target(folder, "video" if person_id is None else "person", "on request", person_id)
 
 
-def older_than(output: Path, age: timedelta, now: datetime) -> list[Target]:
+Ages = Mapping[Path, timedelta | None]
+"""How old the videos of an output folder are, by their folders; None where nobody can tell."""
+
+
+def ages_of(output: Path, now: datetime) -> Ages:
+    """The ages of all videos, in name order."""
+    return {folder: age_of(folder, now) for folder in video_folders(output)}
+
+
+def older_than(ages: Ages, limit: timedelta) -> list[Target]:
     """Every video whose run began longer ago than that."""
     return [
-        Target(folder, "video", f"older than {age.total_seconds() / 86400:g} days")
-        for folder in video_folders(output)
-        if (old := age_of(folder, now)) is not None and old > age
+        Target(folder, "video", f"older than {limit.total_seconds() / 86400:g} days")
+        for folder, age in ages.items()
+        if age is not None and age > limit
     ]
 
 
-def expired(output: Path, settings: Settings, now: datetime) -> list[Target]:
+def expired(ages: Ages, settings: Settings) -> list[Target]:
     """Videos and logs that are kept longer than allowed: as their own run was told, else as `settings` say.
 
-    Erasures that broke off are among them; of what else has no age (`undated`) nothing is.
+    Erasures that broke off are among them; of what else has no age nothing is.
     """
     found = []
-    for folder in video_folders(output):
-        age, told = age_of(folder, now), told_by(folder)
+    for folder, age in ages.items():
+        told = told_by(folder)
         keep_days = days(told, "keep_days", settings.output.keep_days)
         keep_log_days = days(told, "keep_log_days", settings.output.keep_log_days)
         unfinished = begun(folder).erasure
@@ -78,11 +87,6 @@ def expired(output: Path, settings: Settings, now: datetime) -> list[Target]:
         elif age > timedelta(days=keep_log_days) and log.logs_in(folder):
             found.append(Target(folder, "log", f"log kept longer than {keep_log_days:g} days"))
     return found
-
-
-def undated(output: Path, now: datetime) -> list[Path]:
-    """Videos of which nobody can tell how old they are: they do not go by their age."""
-    return [folder for folder in video_folders(output) if age_of(folder, now) is None]
 
 
 def video_folders(output: Path) -> Iterator[Path]:

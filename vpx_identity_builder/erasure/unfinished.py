@@ -15,16 +15,14 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from vpx_identity_builder.erasure.log import created_at, logs_in
+from vpx_identity_builder.erasure.age import runs_in
 from vpx_identity_builder.erasure.note import Erasure
 from vpx_identity_builder.errors import UnfinishedErasureError
 from vpx_identity_builder.export.files import LocalFiles
-from vpx_identity_builder.export.folder import SET_FOLDER
 from vpx_identity_builder.schema_base import Document
 
 UNFINISHED = "erasing.json"
 FULL = (errno.ENOSPC, errno.EDQUOT)
-_RESULT = "result.json"
 
 
 class UnfinishedErasure(Document):
@@ -55,7 +53,7 @@ def begin(folder: Path, erasure: Erasure, numbers: Mapping[str, int | None]) -> 
     """
     if not folder.is_dir():
         return
-    document = UnfinishedErasure(erasure=erasure, numbers=dict(numbers), runs=sorted(_runs(folder)))
+    document = UnfinishedErasure(erasure=erasure, numbers=dict(numbers), runs=sorted(runs_in(folder)))
     fresh = folder / f".{UNFINISHED}.new"
     fresh.unlink(missing_ok=True)
     try:
@@ -78,7 +76,7 @@ def begun(folder: Path) -> Begun:
         found = UnfinishedErasure.model_validate_json((folder / UNFINISHED).read_bytes())
     except (OSError, ValidationError, json.JSONDecodeError):
         return Begun()
-    runs = _runs(folder)
+    runs = runs_in(folder)
     return Begun() if runs and runs.isdisjoint(found.runs) else Begun(found.erasure, found.numbers)
 
 
@@ -92,14 +90,3 @@ def refuse_unfinished(folder: Path) -> None:
 def end(folder: Path) -> None:
     """The erasure is done. Raises `OSError`."""
     (folder / UNFINISHED).unlink(missing_ok=True)
-
-
-def _runs(folder: Path) -> set[str]:
-    """When the runs of a folder's logs and set took place, as they say."""
-    found = {created_at(path) for path in logs_in(folder)}
-    try:
-        document = json.loads((folder / SET_FOLDER / _RESULT).read_bytes())
-        found.add(str(document["_version"]["created_at"]))
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        found.add(None)
-    return {text for text in found if text is not None}

@@ -299,6 +299,19 @@ class _End:
     reason: StopReason
 
 
+def opened_to_read(path: Path, look_only: bool = False) -> RunLog:
+    """A log to read, by looking alone where that will do: so it is left as it is, and read on a full disk.
+
+    `look_only`: not otherwise. Raises `RunLogError`.
+    """
+    try:
+        return RunLog(path, look_only=True)
+    except RunLogError:
+        if look_only:
+            raise
+    return RunLog(path)
+
+
 def content_of(path: Path) -> str | None:
     """The content hash that a log says it is of; None where there is no log, or none that can be read."""
     if not path.is_file() or path.is_symlink():

@@ -13,7 +13,7 @@ from vpx_identity_builder.core.buckets import EXPRESSION_BINS, PITCH_BINS, UNKNO
 from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.export.bundle import Bundle, ImageFile, PersonFiles
 from vpx_identity_builder.reasons import fault_in_words, in_words
-from vpx_identity_builder.remarks import MEMORIES
+from vpx_identity_builder.remarks import recognised_as
 from vpx_identity_builder.schema_parts import Prototype
 
 SHOWN_EXPRESSIONS = (*EXPRESSION_BINS, UNKNOWN)
@@ -82,10 +82,8 @@ def _score(value: float | None) -> str:
 
 def _known_by(prototype: Prototype) -> str:
     """What a person's faces were compared with."""
-    for prefix in MEMORIES:
-        if prototype.source.startswith(prefix):
-            return f"memory bank: {prototype.source.removeprefix(prefix)}"
-    return f"the most typical of {counted(prototype.embeddings, 'face')}"
+    name = recognised_as(prototype.source)
+    return f"memory bank: {name}" if name else f"the most typical of {counted(prototype.embeddings, 'face')}"
 
 
 @cache
