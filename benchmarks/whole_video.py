@@ -20,6 +20,7 @@ from vpx_identity_builder.core.buckets import EXPRESSION_BINS, bucket_key, fills
 from vpx_identity_builder.core.config import Config, StopConfig
 from vpx_identity_builder.core.eligible import Judged, is_anchor, judge
 from vpx_identity_builder.core.eyes import reading, with_usual
+from vpx_identity_builder.core.frame_views import Look, not_looked
 from vpx_identity_builder.core.gallery import Gallery
 from vpx_identity_builder.core.gates import challenge_gate
 from vpx_identity_builder.core.occlusion import judged
@@ -83,13 +84,16 @@ class Streamed:
 
 
 def streamed(
-    clip: Footage, config: Config = READ_ON, on_frame: Callable[[IdentitySetBuilder], bool] | None = None
+    clip: Footage,
+    config: Config = READ_ON,
+    on_frame: Callable[[IdentitySetBuilder], bool] | None = None,
+    look: Callable[[int], Look] = lambda _t_ns: not_looked,
 ) -> Streamed:
-    """The builder over a clip, frame by frame; `on_frame` says True to stop."""
+    """The builder over a clip, frame by frame; `on_frame` says True to stop, `look` looks at the frame of a time."""
     builder = IdentitySetBuilder(config, face_novelty=clip.face_novelty, body_novelty=clip.body_novelty)
     reason, held_back = StopReason.END_OF_VIDEO, set()
     for shot in clip.shots:
-        builder.add(shot.t_ns, shot.faces, lambda _box: NO_IMAGE)
+        builder.add(shot.t_ns, shot.faces, lambda _box: NO_IMAGE, look(shot.t_ns))
         contradicting = [fate.assignment.sample for fate in builder.last_fates if fate.code == "identity_unsettled"]
         held_back |= {(face.t_ns, face.bbox) for face in contradicting}
         if on_frame is not None and on_frame(builder):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from .core.cast import Cast, Rider, forget_least_seen, join_all, joining_due, keep_apart, new_rider, stability_of
 from .core.clock import Clock
@@ -12,10 +12,11 @@ from .core.conditions import counted
 from .core.config import FACE_ID_MODELS, UNCALIBRATED_NOVELTY, Config, FaceIdModel, NoveltyScale
 from .core.coverage import is_satisfied
 from .core.fates import FaceFate, Progress
+from .core.frame_views import Encoder, Look, WaitingFrame, not_looked
 from .core.gates import loose_failure, passes_strict
 from .core.meeting import doubles, met
 from .core.mirror import with_pitch_reversed
-from .core.offer import Scales, consider
+from .core.offer import Scales, consider, weighed
 from .core.pair import PairSlots
 from .core.pair_offer import draft_pair
 from .core.persons import Evidence, observed
@@ -25,18 +26,6 @@ from .core.results import ModelNames, RunResult, StopReason
 from .core.settle import Settled, settle
 from .core.tracks import Assignment, Tracklet, is_trusted, step
 from .core.types import FaceSample, IntBox
-
-Encoder = Callable[[IntBox], bytes | None]
-"""Encodes a crop of the frame at hand, `(x1, y1, x2, y2)` px, as JPEG or PNG bytes; None where the picture is gone."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Frame:
-    t_ns: int
-    arrival: int
-    faces: tuple[FaceSample, ...]
-    encode: Encoder
-
 
 Watcher = Callable[[int, Sequence[FaceFate]], None]
 """Hears of every frame that was looked at: its number in order of arrival (from 1), and what became of its faces."""
@@ -69,7 +58,7 @@ class IdentitySetBuilder:
         """After `finish`: person numbers of the published, in the order of their ids."""
         self._renamed: dict[int, int] = {}
         self._model_known = False
-        self._waiting: list[_Frame] = []
+        self._waiting: list[WaitingFrame] = []
         self._tracklets: tuple[Tracklet, ...] = ()
         self._person_of: dict[int, int] = {}
         self._next_tracklet = 0
@@ -84,12 +73,13 @@ class IdentitySetBuilder:
         """The row that the run's Face-ID embeddings are judged by; None until the first one that fits."""
         return self.scales.face_id if self._model_known else None
 
-    def add(self, t_ns: int, faces: Sequence[FaceSample], encode: Encoder) -> None:
-        """Take one frame's faces. `encode` is called at once or when the next frame comes, for crops worth keeping."""
+    def add(self, t_ns: int, faces: Sequence[FaceSample], encode: Encoder, look: Look = not_looked) -> None:
+        """Take one frame's faces. `encode` and `look` are called at once or when the next frame comes, for crops worth
+        keeping and for the faces on them."""
         if self._result is not None:
             raise RuntimeError("the builder is finished; make a new one for the next video")
         self._arrivals += 1
-        self._waiting.append(_Frame(t_ns, self._arrivals, tuple(faces), encode))
+        self._waiting.append(WaitingFrame(t_ns, self._arrivals, tuple(faces), encode, look))
         self._waiting.sort(key=lambda frame: (frame.t_ns, frame.arrival))
         if len(self._waiting) > 1:
             self._process(self._waiting.pop(0))
@@ -169,7 +159,7 @@ class IdentitySetBuilder:
             rider.coverage, anchors, rider.recent_novelty, plateau, selection.anchors_min, self.config.stop
         )
 
-    def _process(self, frame: _Frame) -> None:
+    def _process(self, frame: WaitingFrame) -> None:
         self._tick(frame)
         faces = [self._comparable(sample) for sample in frame.faces]
         gated = [(sample, passes_strict(sample, None, self.config.gates)) for sample in faces]
@@ -219,7 +209,7 @@ class IdentitySetBuilder:
                 self._person_of = {tracklet: renamed.get(n, n) for tracklet, n in self._person_of.items()}
                 self._renamed |= renamed
 
-    def _tick(self, frame: _Frame) -> None:
+    def _tick(self, frame: WaitingFrame) -> None:
         before, self._clock = self._clock, self._clock.tick(frame.t_ns)
         if self._clock.stalled > before.stalled:
             self.faults["timestamp_not_increasing"] += 1
@@ -248,7 +238,7 @@ class IdentitySetBuilder:
             self._cast = self._cast.with_rider(new_rider(number, t_ns, self.config))
         return self._cast.riders[number]
 
-    def _take(self, assignment: Assignment, frame: _Frame, faces: Sequence[FaceSample]) -> FaceFate:
+    def _take(self, assignment: Assignment, frame: WaitingFrame, faces: Sequence[FaceSample]) -> FaceFate:
         """One face: its person learns from it, then it is offered to that person's pool."""
         sample, config = assignment.sample, self.config
         rider = self._rider(assignment.tracklet.number, frame.t_ns)
@@ -275,13 +265,14 @@ class IdentitySetBuilder:
         )
         rider = replace(rider, person=person, gallery=gallery)
         outcome = consider(rider, sample, assignment.tracklet.smooth_box, faces, self.scales, config)
-        image = frame.encode(outcome.draft.crop_box) if outcome.draft else None
-        code = "no_picture" if outcome.draft and image is None else outcome.code
+        outcome = weighed(outcome, frame.looked_at(sample) if outcome.keeps else sample, self.scales, config)
+        image = frame.encode(outcome.draft.crop_box) if outcome.draft and outcome.keeps else None
+        code = "no_picture" if outcome.keeps and image is None else outcome.code
         rider = outcome.rider if image is None else outcome.placed(image)
         self._cast = self._cast.with_rider(counted(rider, sample, code, config))
         return FaceFate(assignment, number, code, outcome.lost_to_t_ns)
 
-    def _take_pair(self, frame: _Frame) -> None:
+    def _take_pair(self, frame: WaitingFrame) -> None:
         """Offer the two leading persons' faces as a pair image (§12)."""
         leading, _ = self._cast.ranked(self._frames, self.config)
         found = {f.person: f.assignment for f in self.last_fates if f.person in {p.number for p, _ in leading[:2]}}

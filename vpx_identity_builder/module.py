@@ -18,6 +18,7 @@ from .errors import BusyError, IdentityBuilderError
 from .hooks_faults import HookFault
 from .observations import OPTIONAL, to_samples
 from .observations_read import BAD_INPUT
+from .observations_vision import look_through
 from .place import Place, SourceInfo, check_memory
 from .recovery import tidy
 from .remarks import FRAME_LIMIT, TRUNCATED, UNREADABLE_PART, recognitions, run_notes
@@ -183,7 +184,7 @@ class IdentityBuilder(Module):
         t_ns = int(frame.t_src_ns)
         samples = self._translate(run, frame, deps, t_ns)
         if samples is not None:
-            self._add(run, frame, t_ns, samples)
+            self._add(run, frame, deps, t_ns, samples)
             run.checkpoint(t_ns)
         progress, fates = run.builder.progress(), run.builder.last_fates
         wanted = self.settings.config.stop.stop_when_covered and not run.highlights.are_ahead(t_ns)
@@ -230,7 +231,9 @@ class IdentityBuilder(Module):
             return None
 
     @processing_step(name="build", description="Tracklets, persons, gates, novelty and the pool")
-    def _add(self, run: Run, frame: Frame, t_ns: int, samples: tuple[FaceSample, ...]) -> None:
+    def _add(
+        self, run: Run, frame: Frame, deps: Mapping[str, Any] | None, t_ns: int, samples: tuple[FaceSample, ...]
+    ) -> None:
         output = self.settings.output
         # The builder encodes when the next frame comes, and a host may have put that one into the same array by then.
         image = frame.data.copy() if samples else frame.data
@@ -238,7 +241,7 @@ class IdentityBuilder(Module):
         def encode(box: IntBox) -> bytes:
             return pixels.encode(image, box, output.image_format, output.jpeg_quality)
 
-        run.builder.add(t_ns, samples, run.logged(encode))
+        run.builder.add(t_ns, samples, run.logged(encode), run.logged_look(look_through(deps)))
 
     def finish(self) -> RunResult | None:
         """Choose and publish the sets of the frames so far; once per video, later calls return the same result.

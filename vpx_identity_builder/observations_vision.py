@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .core.config import NoveltyScale
-from .core.types import Vector
+from .core.frame_views import Look, OwnVectors
+from .core.types import Box, Vector
 from .observations_faces import Face
 from .observations_frame import FrameInput
 from .observations_read import BAD_INPUT, best_match, get, items, number, vector, xyxy
@@ -45,10 +46,34 @@ def read_vision(work: FrameInput, faces: Sequence[Face]) -> Vision:
     return Vision(vectors[0], vectors[1], models[0], models[1])
 
 
+def look_through(deps: Mapping[str, Any] | None) -> Look:
+    """Looks at a frame's faces through vision.embed, which can embed what it carried an earlier embedding for."""
+
+    def look(box: Box) -> OwnVectors | None:
+        from vpx_vision_embed.types import own_embedding  # its package brings models along, not wanted without them
+
+        try:
+            data = get((deps or {}).get("vision.embed"), "data")
+            found = best_match(
+                box, [(known, place) for place, (known, _) in enumerate(_boxes(data)) if known is not None]
+            )
+            own = None if found is None else own_embedding(data, found)
+        except BAD_INPUT:
+            return None
+        return None if own is None else OwnVectors(vector(own.e_face), vector(own.e_body))
+
+    return look
+
+
 def _matched(data: Any, faces: Sequence[Face]) -> list[Any]:
-    boxes = [(xyxy(get(item, "bbox")), item) for item in items(get(data, "faces")) if item is not None]
-    known = [(box, item) for box, item in boxes if box is not None]
+    known = [(box, item) for box, item in _boxes(data) if box is not None]
     return [best_match(face.bbox, known) for face in faces]
+
+
+def _boxes(data: Any) -> list[tuple[Box | None, Any]]:
+    """Each of the module's faces with its box; None for a face or box that is none."""
+    faces = items(get(data, "faces"))
+    return [(None if item is None else xyxy(get(item, "bbox")), item) for item in faces]
 
 
 def _vector(work: FrameInput, match: Any, name: str) -> Vector | None:

@@ -12,8 +12,9 @@ from pathlib import Path
 from .builder import IdentitySetBuilder
 from .claim import Claim, claimed_content
 from .core.fates import FaceFate
+from .core.frame_views import OwnVectors
 from .core.results import RunResult, StopReason
-from .core.types import IntBox
+from .core.types import Box, IntBox
 from .errors import BusyError, IdentityBuilderError, RunLogError
 from .export.atomic import make_folders
 from .place import Place, app_version
@@ -128,6 +129,12 @@ class Recorder:
         with self._guarded("the run log ends here"):
             if self._log is not None and seq is not None:
                 self._log.crop(seq, box, image)
+
+    def own_vectors(self, seq: int | None, box: Box, own: OwnVectors) -> None:
+        """Log a face's own vision embeddings in place of those that it carried."""
+        with self._guarded("the run log ends here"):
+            if self._log is not None and seq is not None:
+                self._log.own_vectors(seq, box, own)
 
     def fault(self, name: str, count: int) -> None:
         """Log a fault that no frame tells of."""

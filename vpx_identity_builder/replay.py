@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .builder import Encoder
 from .core.fates import FaceFate
+from .core.frame_views import Encoder
 from .core.pictures import with_candidates
 from .core.results import PersonSet, RunResult, StopReason, UnpublishedPerson
 from .core.types import Box, IntBox

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from .builder import Encoder, IdentitySetBuilder
+from .builder import IdentitySetBuilder
 from .core.config import FACE_ID_MODELS, UNCALIBRATED_NOVELTY, FaceIdModel, NoveltyScale
+from .core.frame_views import Encoder, Look, OwnVectors
 from .core.results import ModelNames, RunResult, StopReason
-from .core.types import FaceSample, IntBox
+from .core.types import Box, FaceSample, IntBox
 from .errors import IdentityBuilderError
 from .highlights import Highlights
 from .hooks_calls import BEFORE_THE_LOG, Hooks
@@ -176,6 +177,20 @@ class Run:
             return image
 
         return encode_and_log
+
+    def logged_look(self, look: Look) -> Look:
+        """A look at the frame learned last whose embeddings take the place of the carried ones in the run log too."""
+        if not self.recorder.is_on:
+            return look
+        recorder, number = self.recorder, self.frame_logged
+
+        def look_and_log(box: Box) -> OwnVectors | None:
+            own = look(box)
+            if own is not None:
+                recorder.own_vectors(number, box, own)
+            return own
+
+        return look_and_log
 
     def fault(self, name: str, count: int = 1) -> None:
         """Count what is wrong with the input as a whole."""

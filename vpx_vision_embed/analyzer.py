@@ -21,6 +21,7 @@ from vpx_vision_embed.crops import Image
 from vpx_vision_embed.embedder import MAX_BATCH, VisionEmbedder, choose_model
 from vpx_vision_embed.errors import ClosedError, CropError
 from vpx_vision_embed.inputs import Faces, field, read_faces, read_poses
+from vpx_vision_embed.late import LateCrops
 from vpx_vision_embed.models import ModelSpec
 from vpx_vision_embed.output import SIGNALS, empty_output, marks, observation
 from vpx_vision_embed.plan import CropPlan, FacePlan, FramePlan, Pose, fill, planner_for
@@ -104,6 +105,7 @@ class VisionEmbedAnalyzer(Module):
         self._step_timings: dict[str, float] | None = None
         self._face: VisionEmbedder | None = None
         self._body: VisionEmbedder | None = None
+        self._late: LateCrops | None = None
         self._configure(given)
 
     @classmethod
@@ -172,6 +174,7 @@ class VisionEmbedAnalyzer(Module):
                 body = opened.enter_context(self._open(body_spec))
             opened.pop_all()
         self._face, self._body = face, body
+        self._late = LateCrops(face.embed, (body or face).embed)
 
     def warmup(self, sample_frame: Frame | None = None) -> None:  # noqa: ARG002 - the signature is the contract
         """Run each model once, so that the first frame pays nothing extra."""
@@ -185,10 +188,12 @@ class VisionEmbedAnalyzer(Module):
 
     def release(self) -> None:
         """Give the models back; a second call does nothing."""
+        if self._late is not None:
+            self._late.forget()
         for embedder in (self._face, self._body):
             if embedder is not None:
                 embedder.close()
-        self._face = self._body = None
+        self._face = self._body = self._late = None
 
     def cleanup(self) -> None:
         """`reset`, then `release`."""
@@ -201,7 +206,7 @@ class VisionEmbedAnalyzer(Module):
 
     def process_batch(self, frames: Sequence[Frame], deps_list: Sequence[Deps]) -> list[Observation | None]:
         """Embed the faces of several frames in time order; the same as frame by frame, in fewer inferences."""
-        if self._face is None:
+        if self._face is None or self._late is None:
             raise ClosedError("vision.embed is not initialized")
         self._step_timings = {}
         with ExitStack() as broken_off:
@@ -215,7 +220,10 @@ class VisionEmbedAnalyzer(Module):
         timing = {step: ms / found for step, ms in self._step_timings.items()} if found else {}
         self._step_timings = None
         empty = empty_output(self._face, self._body)
-        return [None if plan is None else observation(self.name, plan, empty, dict(timing)) for plan in plans]
+        said = [None if plan is None else observation(self.name, plan, empty, dict(timing)) for plan in plans]
+        both = zip(plans, said, strict=True)
+        self._late.hold([(p, obs.data) for p, obs in both if p is not None and obs is not None], len(frames))
+        return said
 
     def annotate(self, obs: Observation) -> list[Mark]:
         """The embedded square of each face, grey with the reason where there is none."""

@@ -43,13 +43,13 @@ class VisionEmbedSettings(BaseModel):
     smoothing_alpha: float = Field(0.4, gt=0, le=1, description="weight of the newest box; the design says 0.3 to 0.5")
 
     unchanged_below: float = Field(
-        0.015,
+        0.03,
         ge=0,
         le=1,
         description="grey change since the crop embedded last, below which that one holds; 0: off",
     )
     max_rate_hz: float = Field(
-        15.0, ge=0, le=1000, description="embeddings per second of one face that changes little; 0: off"
+        1.0, ge=0, le=1000, description="embeddings per second of one face that changes little; 0: off"
     )
     refresh_s: float = Field(5.0, ge=0, le=3600, description="an embedding is used no longer than this; 0: off")
     min_sharpness: float = Field(

@@ -1,11 +1,13 @@
 """What `vision.embed` delivers. The only module of this package that a consumer needs to import.
 
 Plain dataclasses of plain fields: they survive a trip through JSON (tuples come back as lists, arrays stay),
-so read them with `getattr(obj, "field", None)` and never by type.
+so read them with `getattr(obj, "field", None)` and never by type. Only `own_embedding` needs the very object.
 """
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -78,6 +80,34 @@ class VisionEmbedOutput:
     body_novelty_threshold: float = 0.0
     body_plateau: float = 0.0
     body_calibrated: bool = False
+
+
+OwnEmbedding = Callable[[int], FaceEmbedding | None]
+"""A face's place in `VisionEmbedOutput.faces` → that face with embeddings of its own."""
+
+_offers: dict[int, OwnEmbedding] = {}
+"""By `id` of an output, as long as that lives."""
+
+
+def offer_own(output: VisionEmbedOutput, own: OwnEmbedding) -> None:
+    """Let `own_embedding` answer for this output."""
+    _offers[id(output)] = own
+    weakref.finalize(output, _offers.pop, id(output), None).atexit = False
+
+
+def own_embedding(output: object, place: int) -> FaceEmbedding | None:
+    """Embed a face that carries an earlier crop's embedding ("unchanged", "rate_limited") after all.
+
+    Args:
+        output: the very object that `vision.embed` gave for the frame, in the same process.
+        place: of the face in its `faces`.
+
+    Returns:
+        The face with embeddings of its own crops; `output` stays as it is. None where nothing is carried, for a copy of
+        an output, when some frames have gone by since (the pixels are gone), and once the module was released.
+    """
+    own = _offers.get(id(output))
+    return None if own is None else own(place)
 
 
 def with_faces(output: VisionEmbedOutput, faces: list[FaceEmbedding]) -> VisionEmbedOutput:

@@ -44,7 +44,7 @@ class Scales:
 class Outcome:
     """The rider after the offer, the reason code, and what to encode and place, or else what it lost to, if anything.
 
-    `lost_to_t_ns`: time of the kept image that was better or too similar.
+    Without `draft` it was turned away before the pool was asked. `lost_to_t_ns`: time of the image that was better.
     """
 
     rider: Rider
@@ -53,6 +53,11 @@ class Outcome:
     offer: Offer | None = None
     decision: Decision | None = None
     lost_to_t_ns: int | None = None
+
+    @property
+    def keeps(self) -> bool:
+        """True where the pool wants the crop."""
+        return self.decision is not None and self.decision.keeps
 
     def placed(self, image: bytes) -> Rider:
         """The rider with the encoded crop in its pool."""
@@ -79,7 +84,7 @@ def crop_box(sample: FaceSample, smooth_box: Box, others: Sequence[Box], scale: 
 def consider(
     rider: Rider, sample: FaceSample, smooth_box: Box, faces: Sequence[FaceSample], scales: Scales, cfg: Config
 ) -> Outcome:
-    """Offer a face to its person's pool; the crop is encoded only if the outcome has a draft."""
+    """Offer a face to its person's pool, which is to be told how new it looks then (`weighed`)."""
     person = rider.person
     stability = scales.stability(sample.e_id, person.prototype)
     if sample.e_id is None:
@@ -97,9 +102,7 @@ def consider(
     crop = crop_box(sample, smooth_box, others, cfg.selection.crop_scale)
     if geometry.contains_other_face(crop, sample.bbox, others):
         return Outcome(replace(rider, extremes=extremes), "other_face_in_crop")
-    novelty = _novelty(rider, sample, scales)
-    recent = (*rider.recent_novelty, novelty)[-cfg.stop.novelty_window :]
-    rider = replace(rider, extremes=extremes, recent_novelty=recent)
+    rider = replace(rider, extremes=extremes)
     quality = scales.policy.quality(sample, cfg.gates)
     offer = Offer(
         quality,
@@ -107,13 +110,26 @@ def consider(
         _anchor_claim(rider, sample, buckets, quality, cfg),
         {name: score + quality for name, score in conditions.items()},
     )
-    draft = Candidate(sample, buckets, crop, b"", novelty)
+    draft = Candidate(sample, buckets, crop, b"", 0.0)
     decision = pools.decide(rider.pool, draft, offer, partial(_still_fills, rider, scales, cfg))
+    lost_to = None if decision.keeps else decision.lost_to_t_ns
+    return Outcome(rider, decision.code, draft, offer, decision, lost_to)
+
+
+def weighed(outcome: Outcome, sample: FaceSample, scales: Scales, cfg: Config) -> Outcome:
+    """The outcome with how new the face looks beside what is kept.
+
+    `sample` is the face that was offered, with vision embeddings of its own where the pool wants it.
+    """
+    rider, draft, decision = outcome.rider, outcome.draft, outcome.decision
+    if draft is None or decision is None:
+        return outcome
+    novelty = _novelty(rider, sample, scales)
+    rider = replace(rider, recent_novelty=(*rider.recent_novelty, novelty)[-cfg.stop.novelty_window :])
     code = decision.code_of(is_new=novelty >= scales.face.threshold)
-    if decision.keeps:
-        return Outcome(rider, code, draft, offer, decision)
-    code = "unknown_pose" if UNKNOWN in (buckets.yaw, buckets.pitch) else code
-    return Outcome(rider, code, lost_to_t_ns=decision.lost_to_t_ns)
+    if not decision.keeps and UNKNOWN in (draft.buckets.yaw, draft.buckets.pitch):
+        code = "unknown_pose"
+    return replace(outcome, rider=rider, code=code, draft=replace(draft, sample=sample, novelty=novelty))
 
 
 def judged_again(candidate: Candidate, rider: Rider, stability: float, scales: Scales, cfg: Config) -> Judged:

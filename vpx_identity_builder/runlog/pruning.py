@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vpx_identity_builder.core import geometry
 from vpx_identity_builder.core.types import Box, FaceSample, IntBox, Vector
 from vpx_identity_builder.runlog.reader import RunLog
-from vpx_identity_builder.runlog.rows import face_row
+from vpx_identity_builder.runlog.rows import REWRITE_FACE, face_row
 from vpx_identity_builder.runlog.schema import TOLD, TOLD_SINCE, translated
 
 Real = NDArray[np.float64]
@@ -26,7 +26,6 @@ KEPT_PROTOTYPES = 2
 SEED = 20_260_401
 SPOILS_CONFIDENCE = 0.5
 """A crop that holds an unpublished face surer than this goes, whoever else is on it."""
-_REWRITE = "INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +56,10 @@ def prune(
             gone = replace(
                 sample, e_id=stand_ins.of(sample.e_id, group), e_vis_face=None, e_vis_body=None, appearance=None
             )
-            log.connection.execute(_REWRITE, face_row(seq, face, gone, True))
+            log.connection.execute(REWRITE_FACE, face_row(seq, face, gone, True))
         for seq, face in unsure:
             bare = replace(log.face(seq, face), e_vis_face=None, e_vis_body=None, appearance=None)
-            log.connection.execute(_REWRITE, face_row(seq, face, bare))
+            log.connection.execute(REWRITE_FACE, face_row(seq, face, bare))
         if log.version >= TOLD_SINCE:
             leaving = [(seq, face) for seq, face, _ in strangers] + unsure
             log.connection.executemany(f"DELETE FROM {TOLD} WHERE frame = ? AND face = ?", leaving)

@@ -27,6 +27,7 @@ ToldRow = tuple[int, int, bytes, float | None, float | None, float | None, float
 Told = Mapping[tuple[int, int], ToldOcclusion]
 """(frame, face) → what was told of it."""
 NOTHING_TOLD: Told = {}
+REWRITE_FACE = "INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

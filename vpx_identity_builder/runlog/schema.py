@@ -9,7 +9,8 @@ One SQLite file in WAL mode, for its owner only (0600). While a run writes it, i
   `observations.Translation` says beside the faces; `faces` is the number of rows in `faces`.
 * `faces` (frame, face, signals, e_id, e_vis_face, e_vis_body, appearance, anonymous, crc): `frame` is `frames.seq`,
   `face` the place in it. `signals` is JSON, every field of `FaceSample` that is no array, and `appearance_shape`. The
-  arrays are little-endian float32 or NULL. `anonymous` 1: somebody who is not published; `e_id` is a stand-in, the
+  arrays are little-endian float32 or NULL; the vision embeddings of a face whose crop was kept are its own, others may
+  be those of an earlier frame. `anonymous` 1: somebody who is not published; `e_id` is a stand-in, the
   other arrays are gone.
 * `told` (frame, face, beside, ratio, eyes, mouth, guess, crc): what was told of a face's occlusion while the video ran,
   see `ToldOcclusion`; `eyes` and `mouth` are NULL together. Only the code that `Header` names takes it again. Since

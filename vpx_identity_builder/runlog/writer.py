@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from vpx_identity_builder.core.types import Box, IntBox, ToldOcclusion
+from vpx_identity_builder.core.frame_views import OwnVectors, with_own
+from vpx_identity_builder.core.types import Box, FaceSample, IntBox, ToldOcclusion
 from vpx_identity_builder.runlog.codec import dumps, plain
-from vpx_identity_builder.runlog.rows import face_row, frame_row, told_row
+from vpx_identity_builder.runlog.rows import REWRITE_FACE, face_row, frame_row, told_row
 from vpx_identity_builder.runlog.schema import SCHEMA_VERSION, TOLD, Header, crc, create, translated
 from vpx_identity_builder.translation import Translation
 
@@ -42,7 +43,7 @@ class RunLogWriter:
         self._held = 0
         self._times: dict[int, int] = {}
         self._crop_times: dict[int, int] = {}
-        self._recent: OrderedDict[int, dict[Box, list[int]]] = OrderedDict()
+        self._recent: OrderedDict[int, dict[Box, list[tuple[int, FaceSample]]]] = OrderedDict()
         self._committed = (0, 0)
         self._db = create(path)
         with translated(path):
@@ -56,9 +57,9 @@ class RunLogWriter:
         """Log one frame as the run is given it; returns its number."""
         self._commit_when_due(t_ns)
         self.frames += 1
-        seq, places = self.frames, dict[Box, list[int]]()
+        seq, places = self.frames, dict[Box, list[tuple[int, FaceSample]]]()
         for place, sample in enumerate(translation.samples):
-            places.setdefault(sample.bbox, []).append(place)
+            places.setdefault(sample.bbox, []).append((place, sample))
         self._recent[seq], self._times[seq] = places, t_ns
         if len(self._recent) > RECENT_FRAMES:
             self._times.pop(self._recent.popitem(last=False)[0])
@@ -72,13 +73,20 @@ class RunLogWriter:
 
     def fates(self, seq: int, fates: Iterable[Fate]) -> None:
         """Log what became of each face of a frame."""
-        places = {box: list(held) for box, held in self._recent.get(seq, {}).items()}
+        places = {box: [place for place, _ in held] for box, held in self._recent.get(seq, {}).items()}
         found = [(places[fate[0]].pop(0), fate) for fate in fates if places.get(fate[0])]
         told = [told_row(seq, face, said) for face, (_, _, _, said) in found if said is not None]
         with translated(self.path):
             rows = [(seq, face, person, code) for face, (_, person, code, _) in found]
             self._db.executemany("INSERT OR REPLACE INTO fates VALUES (?, ?, ?, ?)", rows)
             self._db.executemany(f"INSERT OR REPLACE INTO {TOLD} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", told)
+
+    def own_vectors(self, seq: int, box: Box, own: OwnVectors) -> None:
+        """Let the vision embeddings of the faces of this box be those of their own crops, no longer carried ones."""
+        found = self._recent.get(seq, {}).get(box, [])
+        with translated(self.path):
+            rows = [face_row(seq, place, with_own(sample, own)) for place, sample in found]
+            self._db.executemany(REWRITE_FACE, rows)
 
     def crop(self, seq: int, box: IntBox, image: bytes) -> None:
         """Log an encoded crop of a frame."""

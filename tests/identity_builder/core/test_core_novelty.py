@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vpx_identity_builder.core.cast import new_rider
+from vpx_identity_builder.core.cast import Rider, new_rider
 from vpx_identity_builder.core.config import Config, NoveltyScale
 from vpx_identity_builder.core.novelty import NOTHING_SAVED, distance_to_nearest, dual_novelty
-from vpx_identity_builder.core.offer import Scales, consider
+from vpx_identity_builder.core.offer import Scales, consider, weighed
 
 from .strategies import seeds, unit_rows
 from .test_core_tracks import model_of
@@ -58,8 +58,9 @@ def test_a_face_whose_embedding_was_left_out_inherits_the_last_novelty() -> None
     rider = replace(new_rider(0, 0, config), recent_novelty=(0.5, 0.03))
     scales = Scales(model_of(DLIB), FACE, BODY)
 
-    inherited = consider(rider, face, face.bbox, [face], scales, config).rider.recent_novelty
-    first = consider(new_rider(0, 0, config), face, face.bbox, [face], scales, config).rider.recent_novelty
+    def after(rider: Rider) -> tuple[float, ...]:
+        offered = consider(rider, face, face.bbox, [face], scales, config)
+        return weighed(offered, face, scales, config).rider.recent_novelty
 
-    assert inherited == (0.5, 0.03, 0.03)
-    assert first == (NOTHING_SAVED,)
+    assert after(rider) == (0.5, 0.03, 0.03)
+    assert after(new_rider(0, 0, config)) == (NOTHING_SAVED,)
