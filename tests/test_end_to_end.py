@@ -129,6 +129,7 @@ def test_a_cut_off_file_gives_what_it_holds_and_says_so(tmp_path: Path) -> None:
     result = json.loads((tmp_path / "out" / "cut" / "identity_builder" / "result.json").read_text())
     assert result["faults"] == {"source_truncated": 1, "source_unreadable_part": 1}
     assert "cut off" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_nobody_in_the_picture_is_an_explained_empty_result(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from vpx_identity_builder.erasure import banks, log, published
 from vpx_identity_builder.erasure.note import add_note
 from vpx_identity_builder.erasure.plan import Outcome, Plan
 from vpx_identity_builder.erasure.remembered import MARK, complete, mark_unknown, marked
-from vpx_identity_builder.erasure.targets import Target, barred, links_in_place, unwritable, video_folders
+from vpx_identity_builder.erasure.targets import Target, barred, links_in_place, meant, unwritable, video_folders
 from vpx_identity_builder.erasure.traces import Remainder, Search, Traces, files_under, other_names, sha256_of
 from vpx_identity_builder.erasure.unfinished import Begun, begin, begun, end
 from vpx_identity_builder.errors import (
@@ -81,7 +81,7 @@ def plan(
         if made.shown:
             read_person(made.set_folder, target.person_id or 0)
         if not made.bank_missing:
-            raise InputError(str(target.folder), "nothing is kept of this video" + _who(target))
+            raise InputError(str(target.folder), f"nothing is kept of this video{_who(target)}{meant(target, output)}")
     return made
 
 

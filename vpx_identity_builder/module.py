@@ -144,7 +144,8 @@ class IdentityBuilder(Module):
         self._source = SourceInfo.from_host(info)
         self._place = Place(self.settings, self._source)
         self._place.refuse_unwritable()
-        for line in unread_tables(os.environ, Path.cwd(), info.get("settings") or ()):
+        beside = info.get("modules") or (*self.depends, *self.optional_depends)
+        for line in unread_tables(os.environ, Path.cwd(), info.get("settings") or (), beside):
             logger.warning(line)
 
     def initialize(self) -> None:

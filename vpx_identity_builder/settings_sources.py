@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from vpx_identity_builder.core.words import did_you_mean
 from vpx_identity_builder.errors import SettingProblem, SettingsError
 
 MODULE = "identity_builder"
@@ -121,16 +122,25 @@ def misspelt_variables(environ: Mapping[str, str], keys: Iterable[str]) -> list[
     ]
 
 
-def unread_tables(environ: Mapping[str, str], cwd: Path, told: Collection[str]) -> list[str]:
+def unread_tables(environ: Mapping[str, str], cwd: Path, told: Collection[str], modules: Collection[str]) -> list[str]:
     """A line for each setting in the file's tables of other modules that its module is not `told` (`module.key`).
 
     Only a host that reads the file tells them; `vision.embed` reads it itself, and the environment needs no telling.
+    `modules`: those of the run, which alone can be given settings.
     """
     return [
-        f"{item.origin}: {key} is not read in this run; give --set {key}={item.value} or {variable_of(key)}"
+        f"{item.origin}: {key} is not read in this run; {_instead_of_the_table(key, item.value, modules)}"
         for key, item in other_modules(environ, cwd).items()
         if key not in told and variable_of(key) not in environ and not key.startswith(READS_IT_ITSELF)
     ]
+
+
+def _instead_of_the_table(key: str, value: object, modules: Collection[str]) -> str:
+    module = key.rpartition(".")[0]
+    if module in modules:
+        return f"give --set {key}={value} or {variable_of(key)}"
+    hint = did_you_mean(module, modules)
+    return f"there is no module {module!r} in it" + (f"; {hint}" if hint else "")
 
 
 def settings_file(environ: Mapping[str, str]) -> str:
@@ -182,6 +192,6 @@ def _parse(path: Path, shown: str) -> dict[str, object]:
 
 
 def _unknown(key: str, item: Found, names: list[str]) -> SettingProblem:
-    close = get_close_matches(key, names, n=3, cutoff=0.6)
-    hint = f"did you mean {' or '.join(close)}?" if close else "`identity-builder config --show`, without it, lists all"
+    there = f"leave {key} out, and `identity-builder config --show` lists all settings that there are"
+    hint = did_you_mean(key, names, most=3, likeness=0.6) or there
     return SettingProblem(key, item.value, f"no such setting; {hint}", item.origin)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from vpx_identity_builder.commands.modules import checked, collected, setting_keys
+from vpx_identity_builder.core.words import did_you_mean
 from vpx_identity_builder.errors import SettingProblem, SettingsError
 from vpx_identity_builder.settings import Settings, resolve, specs
 from vpx_identity_builder.settings_sources import MODULE, Found, misspelt_variables, other_modules, settings_file
@@ -92,5 +92,5 @@ def _split(texts: Sequence[str]) -> tuple[dict[str, object], dict[str, str], lis
 
 def _meant(name: str) -> str:
     """Which of our own settings is meant by a name without a module, as the end of a sentence."""
-    close = get_close_matches(name, specs(), n=1, cutoff=0.8)
-    return f"; did you mean {MODULE}.{close[0]}?" if close else ""
+    hint = did_you_mean(f"{MODULE}.{name}", (f"{MODULE}.{key}" for key in specs()), likeness=0.9)
+    return f"; {hint}" if hint else ""

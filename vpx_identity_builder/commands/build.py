@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -103,13 +104,18 @@ def request(
 
 
 def sources(texts: Sequence[str]) -> list[Path]:
-    """The inputs as paths. Raises `InputError` for what names no file, and for addresses."""
+    """The inputs as paths, each once. Raises `InputError` for what names no file, and for addresses."""
     for text in texts:
         if not text.strip():
             raise InputError(repr(text), "it is empty: name a video, an image or a folder of photos")
         if "://" in text:
             raise InputError(text, "it is an address: only local files are read")
-    return [Path(text) for text in texts]
+    found: dict[str, Path] = {}
+    for path in map(Path, texts):
+        first = found.setdefault(os.path.realpath(path), path)
+        if first is not path:
+            note(f"{_shown(path)}: it is {_shown(first)} once more, and is built once")
+    return list(found.values())
 
 
 def build_all(inputs: Sequence[Path], asked: Request) -> int:

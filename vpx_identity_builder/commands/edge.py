@@ -20,15 +20,19 @@ UNREADABLE = 3
 PARTLY = 5
 INTERRUPTED = 130
 
+TOLD_BY_NOTES = "packets or frames that could not be decoded"
+"""What visualbase warns of in a damaged file; a note of the build says it in plain words."""
+
 _log = logging.getLogger(__name__)
 
 
 def prepare_logging(verbose: bool) -> None:
     """Warnings to stderr, or everything. What this command line reports as an error itself is not logged twice."""
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
+    handler = logging.StreamHandler()
+    level = logging.DEBUG if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", handlers=[handler])
     if not verbose:
+        handler.addFilter(lambda record: TOLD_BY_NOTES not in record.getMessage())
         logging.getLogger("vpx_identity_builder").setLevel(logging.CRITICAL)
 
 

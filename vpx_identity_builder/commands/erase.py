@@ -56,7 +56,8 @@ def run(asked: Request) -> int:
     closed = [] if asked.video is not None else closed_folders(asked.output)
     for folder in closed:
         say(f"{folder}: it cannot be looked into, and may hold a video")
-    ageless = [folder for folder, age in ages.items() if age is None]
+    going = {target.folder for target in targets}
+    ageless = [folder for folder, age in ages.items() if age is None and folder not in going]
     for folder in ageless:
         say(f"{folder}: no date in it can be right, so it is kept; erase it with --video {folder.name}")
     codes = [INTERNAL] * bool(closed or ageless) + [_erase(target, asked, folders, now) for target in targets]

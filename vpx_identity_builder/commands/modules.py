@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from importlib.util import find_spec
 
+from vpx_identity_builder.core.words import did_you_mean
 from vpx_identity_builder.errors import SettingProblem
 from vpx_identity_builder.settings import SettingRow
 from vpx_identity_builder.settings_sources import MODULE, Found, variable_of
@@ -76,8 +76,7 @@ def checked(names: Sequence[str], settings: ModuleSettings) -> Checked:
 def _no_module(name: str, modules: Sequence[str]) -> str:
     """That there is no such module, and which one may be meant."""
     there = (MODULE, *modules)
-    close = get_close_matches(name, there, n=1, cutoff=0.8)
-    hint = f"did you mean {close[0]}?" if close else f"its modules are {', '.join(there)}"
+    hint = did_you_mean(name, there) or f"its modules are {', '.join(there)}"
     return f"there is no module {name!r} in this run; {hint}"
 
 

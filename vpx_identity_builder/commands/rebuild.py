@@ -15,6 +15,7 @@ import typer
 from vpx_identity_builder.commands.assignments import parse
 from vpx_identity_builder.commands.edge import note
 from vpx_identity_builder.commands.modules import collected
+from vpx_identity_builder.commands.runs import refuse_too_deep
 from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.difference import difference, published_images
 from vpx_identity_builder.erasure.unfinished import refuse_unfinished
@@ -92,13 +93,14 @@ def run(asked: Request) -> int:
 
 
 def _check_folder(folder: Path) -> None:
-    """Raise `InputError` where the folder is no run's and holds some: an output folder was given."""
+    """Raise `InputError` where the folder is no run's, but holds some or lies in one."""
     if any(folder.glob(LOG_NAME)):  # finds nothing in a folder that may not be read: the log says so better
         return
     inside = sorted(path.parent.name for path in folder.glob(f"*/{LOG_NAME}"))
     if inside:
         runs = f"the run {inside[0]}: give" if len(inside) == 1 else f"the runs {', '.join(inside)}: give one, as in"
         raise InputError(str(folder), f"there is no run log in it; it holds {runs} {folder / inside[0]}")
+    refuse_too_deep(folder)
 
 
 def _settle(log: RunLog, made: Rebuilt, asked: Request, count: int) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from vpx_identity_builder.claim import NAME, clear_up
 from vpx_identity_builder.commands.edge import combined, exit_code, explain, say
+from vpx_identity_builder.commands.runs import refuse_too_deep
 from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.errors import IdentityBuilderError, RunLogError
 from vpx_identity_builder.export.folder import SET_FOLDER
@@ -20,11 +21,15 @@ NOBODY = 4
 
 
 def run(given: Path) -> int:
-    """Recover a run's folder, or every run below an output folder; returns the exit code. Raises `RunLogError`."""
+    """Recover a run's folder, or every run below an output folder; returns the exit code.
+
+    Raises `RunLogError`, `InputError`.
+    """
     for folder in (given, *sorted(path.parent for path in given.glob(f"*/{NAME}"))):
         clear_up(folder)
     folders = runs_of(given)
     if not folders:
+        refuse_too_deep(given)
         raise RunLogError(given, "there is no run log here or one folder below")
     return combined([_one(folder) for folder in folders])
 

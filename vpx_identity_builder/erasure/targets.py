@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from vpx_identity_builder.core.words import did_you_mean
 from vpx_identity_builder.erasure import log
 from vpx_identity_builder.erasure.age import age_of, days, told_by
 from vpx_identity_builder.erasure.unfinished import begun
@@ -47,6 +48,16 @@ def named(output: Path, video_id: str, person_id: int | None) -> Target:
     if folder.is_symlink():
         raise FolderNameError(video_id, "it is a link; name the video that it leads to")
     return Target(folder, "video" if person_id is None else "person", "on request", person_id)
+
+
+def meant(target: Target, output: Path) -> str:
+    """What may be meant where there is nothing of a target, as the end of a sentence: a video or a folder."""
+    if target.folder.is_dir():
+        return ""
+    if (output / SET_FOLDER).is_dir() or log.logs_in(output):
+        return f"; {output} is itself the folder of a video: give the one above it"
+    hint = did_you_mean(target.video_id, (folder.name for folder in video_folders(output)), likeness=0.6)
+    return f"; {hint}" if hint else ""
 
 
 Ages = Mapping[Path, timedelta | None]

@@ -82,6 +82,7 @@ def test_the_lifecycle_and_what_a_module_is_told(video):
         "source_fps": 10.0,
         "source_files": None,
         "settings": [],
+        "modules": ["fake.module", "decode"],
     }
     assert (result.frame_count, result.stop_reason, result.cleanup_errors) == (3, "max_frames", [])
     assert LiteRunner([Telling()]).run(str(video), fps=5, max_frames=10).stop_reason == "end_of_video"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -275,6 +276,18 @@ def photo_folder(folder: Path, count: int = 3) -> Path:
     for number in range(count):
         cv2.imwrite(str(photos / f"img{number}.png"), np.full((64, 64, 3), 40 * number, np.uint8))
     return photos
+
+
+def test_an_input_that_is_given_twice_is_built_once(tmp_path: Path) -> None:
+    photos = photo_folder(tmp_path)
+    (tmp_path / "link").symlink_to(photos)
+    for again in (photos / ".." / "photos", tmp_path / "link"):
+        done = call("build", photos, again, "-o", tmp_path / "out")
+        said = f"note: {again}: it is {photos} once more, and is built once"
+        assert (done.exit_code, done.stderr.splitlines()[0]) == (4, said)
+        assert done.stdout.count("all photos") == 1
+    shutil.copytree(photos, tmp_path / "copy")
+    assert call("build", photos, tmp_path / "copy", "-o", tmp_path / "out").stdout.count("all photos") == 2
 
 
 def test_a_run_of_some_frames_only_says_that_the_video_goes_on(tmp_path: Path) -> None:

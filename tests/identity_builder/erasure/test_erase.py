@@ -226,7 +226,8 @@ def test_a_run_says_itself_how_long_it_is_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("--video", "none"), 3, "nothing is kept of this video"),
+        (("--video", "none"), 3, "nothing is kept of this video\n"),
+        (("--video", "rdie"), 3, "nothing is kept of this video; did you mean ride?\n"),
         (("--video", "../out"), 2, "cannot name a folder"),
         (("--video", "ride", "--person", "7"), 2, "there is no person 7"),
         (("--person", "1"), 2, "--person needs --video"),

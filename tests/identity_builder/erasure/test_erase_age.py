@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from datetime import UTC, datetime, timedelta
@@ -72,6 +73,26 @@ def test_what_has_no_age_stays_and_is_named(out: Path, said: str, words: tuple[s
     assert done.exit_code == 1
     assert f"{out / 'ride'}: no date in it can be right, so it is kept; erase it with --video ride" in done.stderr
     assert files(out) == before
+
+
+def test_it_is_not_said_of_an_erasure_that_is_completed_that_it_is_kept(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = "2099-01-01T00:00:00+00:00"
+    dated(out, moment)
+    with monkeypatch.context() as broken:
+        broken.setattr("vpx_identity_builder.erase.withdraw", no_room)
+        assert call("erase", out, "--video", "ride").exit_code == 1
+    assert (out / "ride" / "erasing.json").is_file()
+    touched(out, datetime.fromisoformat(moment))
+    done = call("erase", out, "--expired")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.startswith("erased ride: ")
+    assert not (out / "ride" / "identity_builder").exists()
+
+
+def no_room(path: Path) -> None:
+    raise OSError(errno.EIO, "Input/output error", str(path))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1, -1e300, 1e300, True, "1", [1], None])

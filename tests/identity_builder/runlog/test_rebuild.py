@@ -134,6 +134,15 @@ def test_an_output_folder_is_told_from_a_run(tmp_path: Path) -> None:
     assert (some.exit_code, some.stderr) == (3, f"{said} {runs}\n")
 
 
+@pytest.mark.parametrize("command", ["rebuild", "recover"])
+@pytest.mark.parametrize("inner", ["identity_builder", "identity_builder/person_0/anchors", "none"])
+def test_a_folder_within_a_run_is_told_from_it(tmp_path: Path, command: str, inner: str) -> None:
+    ride(tmp_path, 2.0, (RIDER,))
+    done = call(command, tmp_path / "ride" / inner)
+    said = f"cannot read {tmp_path / 'ride' / inner}: there is no run log in it; it is part of a run"
+    assert (done.exit_code, done.stderr) == (3, f"error: {said}: give {tmp_path / 'ride'}\n")
+
+
 def test_pictures_that_are_gone_are_reported_and_the_best_kept_stand_in(tmp_path: Path) -> None:
     ride(tmp_path, run_log_crops_mb=0)
     done = call("rebuild", tmp_path / "ride", "--set", "identity_builder.smoothing_alpha=0.5")

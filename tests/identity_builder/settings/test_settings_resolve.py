@@ -213,14 +213,18 @@ def test_a_variable_that_nearly_is_one_is_named() -> None:
 def test_tables_that_no_host_reads_are_named(tmp_path: Path) -> None:
     (tmp_path / "identity_builder.toml").write_text(
         "[vision.embed]\nmax_faces = 4\n[face.detect]\ndet_size = 320\nthreads = 1\n[face_detect]\nmirror = true\n"
+        "[no.such]\nkey = 1\n"
     )
-    assert unread_tables({"VPX_FACE_DETECT__THREADS": "2"}, tmp_path, ["face.detect.mirror"]) == [
+    run = ["face.detect", "vision.embed"]
+    assert unread_tables({"VPX_FACE_DETECT__THREADS": "2"}, tmp_path, ["face.detect.mirror"], run) == [
         "file identity_builder.toml: face.detect.det_size is not read in this run; give --set face.detect.det_size=320 "
         "or VPX_FACE_DETECT__DET_SIZE",
-        "file identity_builder.toml: face_detect.mirror is not read in this run; give --set face_detect.mirror=True "
-        "or VPX_FACE_DETECT__MIRROR",
+        "file identity_builder.toml: face_detect.mirror is not read in this run; there is no module 'face_detect' "
+        "in it; did you mean face.detect?",
+        "file identity_builder.toml: no.such.key is not read in this run; there is no module 'no.such' in it",
     ]
-    assert unread_tables({}, tmp_path, ["face.detect.det_size", "face.detect.threads", "face_detect.mirror"]) == []
+    told = ["face.detect.det_size", "face.detect.threads", "face_detect.mirror", "no.such.key"]
+    assert unread_tables({}, tmp_path, told, run) == []
 
 
 def test_module_prefix_of_keys_is_understood() -> None:

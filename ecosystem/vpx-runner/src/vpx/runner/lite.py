@@ -136,7 +136,7 @@ class LiteRunner:
         result: RunResult,
     ) -> None:
         try:
-            self._start(modules, self._run_info(stream, fps), endings, result)
+            self._start(modules, self._run_info(modules, stream, fps), endings, result)
             self._process_all(modules, stream.frames, max_frames, result)
             if result.stop_reason == "end_of_video" and stream.truncated:
                 result.stop_reason = "truncated"
@@ -146,7 +146,7 @@ class LiteRunner:
         finally:
             result.source_errors = stream.error_count
 
-    def _run_info(self, stream: FrameStream, fps: float | None) -> dict[str, object]:
+    def _run_info(self, modules: list[Module], stream: FrameStream, fps: float | None) -> dict[str, object]:
         return {
             "source": None if stream.path is None else str(stream.path),
             "video_id": self._video_id or stream.video_id,
@@ -155,6 +155,7 @@ class LiteRunner:
             "source_fps": stream.fps,
             "source_files": stream.files,
             "settings": self._told,
+            "modules": [*(module.name for module in modules), DECODE],
         }
 
     def _start(self, modules: list[Module], info: dict[str, object], endings: ExitStack, result: RunResult) -> None:
