@@ -89,6 +89,14 @@ class BarredError(IdentityBuilderError):
         self.folders = tuple(folders)
         super().__init__("nothing is erased: " + "; ".join(f"{folder}: {reason}" for folder, reason in self.folders))
 
+    def topmost(self) -> list[tuple[Path, str]]:
+        """The folders but those within another one that the same bars."""
+        return [
+            (folder, reason)
+            for folder, reason in self.folders
+            if not any((parent, reason) in self.folders for parent in folder.parents)
+        ]
+
 
 class DocumentError(IdentityBuilderError, ValueError):
     """A metadata document cannot be made or read: `document` says which, `reason` why."""

@@ -14,13 +14,13 @@ from vpx.sdk import Capability, Module, ModuleCapabilities, Observation, PortSch
 from . import frame_output, pixels
 from .core.results import RunResult, StopReason
 from .core.types import FaceSample, IntBox
-from .errors import BusyError, IdentityBuilderError
+from .errors import BusyError, ExportError, IdentityBuilderError
 from .hooks_faults import HookFault
 from .observations import OPTIONAL, to_samples
 from .observations_read import BAD_INPUT
 from .observations_vision import look_through
 from .place import Place, SourceInfo, check_memory
-from .recovery import tidy
+from .recovery import tidy, way_back
 from .remarks import FRAME_LIMIT, TRUNCATED, UNREADABLE_PART, recognitions, run_notes
 from .run import Run
 from .settings import Settings, resolve
@@ -270,7 +270,8 @@ class IdentityBuilder(Module):
         try:
             self.finish()
         except IdentityBuilderError as error:
-            logger.error("the identity set could not be published: %s", error)
+            hint = way_back(error.target.parent) if isinstance(error, ExportError) else ""
+            logger.error("the identity set could not be published: %s%s", error, hint)
 
     def release(self) -> None:
         """At shutdown: the same."""

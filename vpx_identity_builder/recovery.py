@@ -68,6 +68,13 @@ def tidy(folder: Path) -> None:
         logger.warning("%s: what an interrupted run had seen is published first", folder)
 
 
+def way_back(folder: Path) -> str:
+    """After a run that could not be published: what publishes it, as the end of a sentence; empty without its log."""
+    if not (folder / NEXT_NAME).is_file() and ((folder / SET_FOLDER).exists() or not (folder / LOG_NAME).is_file()):
+        return ""
+    return f"; what was seen is kept: once that is put right, `identity-builder recover {folder}` publishes it"
+
+
 def recover(folder: Path) -> Recovered:
     """Publish what a killed run had seen, unless a better set is there (see `better_earlier`), which keeps its log.
 

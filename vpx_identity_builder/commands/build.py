@@ -29,11 +29,12 @@ from vpx_identity_builder.commands.edge import (
     say,
 )
 from vpx_identity_builder.core.results import PersonSet, RunResult, StopReason
-from vpx_identity_builder.errors import BusyError, InputError, SettingProblem, SettingsError
+from vpx_identity_builder.errors import BusyError, ExportError, InputError, SettingProblem, SettingsError
 from vpx_identity_builder.export.folder import check_writable
 from vpx_identity_builder.module import IdentityBuilder
 from vpx_identity_builder.names import printable
 from vpx_identity_builder.place import check_memory
+from vpx_identity_builder.recovery import way_back
 from vpx_identity_builder.remarks import FRAME_LIMIT, TRUNCATED
 from vpx_identity_builder.settings import resolve
 from vpx_identity_builder.windows import read_windows, total_seconds
@@ -154,6 +155,8 @@ def build_one(source: Path, asked: Request) -> Outcome:
     except Exception as error:  # noqa: BLE001 - one input's failure, whatever it is, must not cost the other inputs
         cause = error.__cause__
         text = explain(cause if isinstance(cause, BusyError) else error)
+        if isinstance(error, ExportError):
+            text += way_back(error.target.parent)
         say(text if str(source) in text else f"{_shown(source)}: {text}")
         code = exit_code(error)
     seconds = time.perf_counter() - start

@@ -112,7 +112,7 @@ def _erase(target: Target, asked: Request, folders: Sequence[Path], now: datetim
             return INTERNAL if made.bank_missing else 0
         outcome = carry_out(made, asked.output, now, folders)
     except BarredError as error:
-        for folder, reason in error.folders:
+        for folder, reason in error.topmost():
             say(f"{folder}: {reason}; nothing of {target.video_id} is erased")
         return INTERNAL
     except (IdentityBuilderError, PermissionError) as error:

@@ -15,7 +15,7 @@ import typer
 from vpx_identity_builder.commands.assignments import parse
 from vpx_identity_builder.commands.edge import note
 from vpx_identity_builder.commands.modules import collected
-from vpx_identity_builder.commands.runs import refuse_too_deep
+from vpx_identity_builder.commands.runs import refuse_too_deep, refuse_unwritable
 from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.difference import difference, published_images
 from vpx_identity_builder.erasure.unfinished import refuse_unfinished
@@ -66,6 +66,8 @@ def run(asked: Request) -> int:
     _check_folder(asked.folder)
     refuse_unfinished(asked.folder)
     path = asked.folder / LOG_NAME
+    if not asked.dry_run and path.is_file():
+        refuse_unwritable(asked.folder)
     with opened_to_read(path) if asked.dry_run else RunLog(path) as log:
         _check_source(asked.source, log.header)
         if log.ending.reason is None or not log.ending.published:

@@ -9,7 +9,7 @@ import typer
 
 from vpx_identity_builder.claim import NAME, clear_up
 from vpx_identity_builder.commands.edge import combined, exit_code, explain, say
-from vpx_identity_builder.commands.runs import refuse_too_deep
+from vpx_identity_builder.commands.runs import refuse_too_deep, refuse_unwritable
 from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.errors import IdentityBuilderError, RunLogError
 from vpx_identity_builder.export.folder import SET_FOLDER
@@ -44,6 +44,7 @@ def runs_of(given: Path) -> Sequence[Path]:
 
 def _one(folder: Path) -> int:
     try:
+        refuse_unwritable(folder)
         done = recover(folder)
     except (IdentityBuilderError, PermissionError) as error:
         say(explain(error))

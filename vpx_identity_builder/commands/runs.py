@@ -1,10 +1,11 @@
-"""Which folder is a run's, for those who gave one that is not."""
+"""What `rebuild` and `recover` ask of the folder that they are given, before they open anything in it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from vpx_identity_builder.errors import InputError
+from vpx_identity_builder.errors import InputError, UnwritableError
+from vpx_identity_builder.export.folder import check_writable
 from vpx_identity_builder.runlog.schema import LOG_NAME, NEXT_NAME
 
 DEEPEST = 3
@@ -17,3 +18,12 @@ def refuse_too_deep(folder: Path) -> None:
     for run in above[:DEEPEST]:
         if any((run / name).is_file() for name in (LOG_NAME, NEXT_NAME)):
             raise InputError(str(folder), f"there is no run log in it; it is part of a run: give {run}")
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raise `UnwritableError`, with what to do, where nothing can be written into a run's folder."""
+    try:
+        check_writable(folder, "RUN")
+    except UnwritableError as error:
+        advice = "copy it to where you may write, or only look: `identity-builder rebuild RUN --dry-run`"
+        raise UnwritableError(folder, f"{error.reason}; {advice}", error.key) from error

@@ -148,8 +148,10 @@ def open_log(path: Path) -> sqlite3.Connection:
     with translated(path), contextlib.ExitStack() as undo:
         if path.is_symlink() or not path.is_file():
             raise RunLogError(path, "there is no run log")
-        if not os.access(path, os.R_OK | os.W_OK):
+        if not os.access(path, os.R_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        if not os.access(path, os.W_OK):
+            raise RunLogError(path, "cannot write it: permission denied, or a disk that is read-only")
         uri = f"{path.absolute().as_uri()}?mode=rw"
         connection = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
         undo.callback(connection.close)

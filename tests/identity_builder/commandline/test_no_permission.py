@@ -1,4 +1,4 @@
-"""What another user may not read is one line and exit code 3, in every command that reads."""
+"""What another user may not read or write is one line, in every command."""
 
 from __future__ import annotations
 
@@ -47,6 +47,10 @@ def without_rights() -> Iterator[None]:
         yield
     finally:
         os.setresuid(0, 0, 0)
+
+
+def published_anew(out: Path) -> list[object]:
+    return ["rebuild", out / "ride"]
 
 
 def query(out: Path) -> list[object]:
@@ -113,3 +117,47 @@ def test_a_file_of_somebody_else_is_one_line_and_code_3(
     assert done.stderr.count("\n") == 1
     assert str(out / "ride" / name) in done.stderr
     assert "permission denied" in done.stderr.lower()
+
+
+@pytest.mark.parametrize("words", [published_anew, recover])
+def test_a_run_that_can_be_read_but_not_written_is_one_line_and_code_2(
+    out: Path, words: Callable[[Path], list[object]]
+) -> None:
+    run = out / "ride"
+    assert call(*words(out)).exit_code == 0
+    for path in (run, *run.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    there = {path: path.stat().st_mtime_ns for path in sorted(run.rglob("*"))}
+    with without_rights():
+        done = call(*words(out))
+        looked = call(*rebuild(out))
+    for path in (run, *run.rglob("*")):
+        path.chmod(0o700)
+    assert (done.exit_code, looked.exit_code) == (2, 0), done.output
+    advice = "copy it to where you may write, or only look: `identity-builder rebuild RUN --dry-run`"
+    assert done.stderr == f"error: cannot write into {run} (RUN): no permission to write in {run}; {advice}\n"
+    assert {path: path.stat().st_mtime_ns for path in sorted(run.rglob("*"))} == there
+
+
+@pytest.mark.parametrize("words", [published_anew, recover])
+def test_a_log_that_can_be_read_but_not_written_is_one_line_and_code_3(
+    out: Path, words: Callable[[Path], list[object]]
+) -> None:
+    assert call(*words(out)).exit_code == 0
+    (out / "ride").chmod(0o777)
+    (out / "ride" / "run.sqlite").chmod(0o444)
+    with without_rights():
+        done = call(*words(out))
+    said = "cannot write it: permission denied, or a disk that is read-only"
+    assert (done.exit_code, done.stderr) == (3, f"error: run log {out / 'ride' / 'run.sqlite'}: {said}\n")
+
+
+def test_an_erasure_names_a_closed_folder_once(out: Path) -> None:
+    for path in (out / "ride", *(path for path in (out / "ride").rglob("*") if path.is_dir())):
+        path.chmod(0o755)
+    (out / "ride").chmod(0o555)
+    with without_rights():
+        done = call("erase", out, "--video", "ride")
+    (out / "ride").chmod(0o700)
+    said = f"error: {out / 'ride'}: it cannot be written to; nothing of ride is erased\n"
+    assert (done.exit_code, done.stderr.count(said)) == (1, 1), done.output
