@@ -265,7 +265,9 @@ class IdentitySetBuilder:
         )
         rider = replace(rider, person=person, gallery=gallery)
         outcome = consider(rider, sample, assignment.tracklet.smooth_box, faces, self.scales, config)
-        outcome = weighed(outcome, frame.looked_at(sample) if outcome.keeps else sample, self.scales, config)
+        if outcome.keeps:
+            assignment = replace(assignment, sample=frame.looked_at(sample))
+        outcome = weighed(outcome, assignment.sample, self.scales, config)
         image = frame.encode(outcome.draft.crop_box) if outcome.draft and outcome.keeps else None
         code = "no_picture" if outcome.keeps and image is None else outcome.code
         rider = outcome.rider if image is None else outcome.placed(image)

@@ -14,7 +14,7 @@ from visualbase import Frame
 from vpx.runner import LiteRunner
 from vpx.sdk import Module, Observation
 
-from tests.ecosystem.upstream import FRIEND, RIDER, FakeDetect, FakeExpression, FakeVision, Script
+from tests.ecosystem.upstream import FRIEND, RIDER, FakeDetect, FakeExpression, Script, SparingVision
 from vpx_identity_builder.export import atomic
 from vpx_identity_builder.export.files import LocalFiles
 from vpx_identity_builder.module import IdentityBuilder
@@ -40,7 +40,7 @@ def build(out: Path, frames: Sequence[Frame], which: str, extra: Sequence[Module
     script = Script(BOTH)
     values = {"output_dir": out, "video_id": "ride", "stop_when_covered": False, "jpeg_quality": QUALITY[which]}
     module = IdentityBuilder(values)
-    upstream = [FakeDetect(script), FakeExpression(script), FakeVision(script)]
+    upstream = [FakeDetect(script), FakeExpression(script), SparingVision(script)]
     LiteRunner([*upstream, *extra, module]).run(list(frames), fps=10)
     module.finish()
 

@@ -106,8 +106,10 @@ def test_a_replay_chooses_the_same_for_the_same_reasons(tmp_path: Path, settings
         again = replay(log, resolve({"stop_when_covered": False, **settings}, {}, tmp_path)).result
 
     assert chosen(again) == chosen(result)
+    assert pairs(again) == pairs(result)
     assert len(again.persons) == len(result.persons) > 0
     if not settings:
+        assert len(pairs(result)) > 1
         assert again.fates == result.fates
 
 
@@ -118,6 +120,11 @@ def chosen(result: RunResult) -> list[tuple[int, str, int, float, float]]:
         for person in result.persons
         for image in person.images
     ]
+
+
+def pairs(result: RunResult) -> list[tuple[int, float]]:
+    """Time and novelty of every pair image."""
+    return [(image.candidate.first.sample.t_ns, image.novelty) for image in result.pair]
 
 
 def test_vectors_of_another_length_and_none_take_nobodys_place() -> None:
