@@ -31,6 +31,8 @@ SourceFrames = Callable[[Collection[int]], Mapping[int, Image]]
 """Time in ns → picture `(h, w, 3)` uint8 BGR, for those of the times asked for that the source still has."""
 
 BEFORE_THE_LOG = ("extra_inputs",)
+TOO_LATE = {"highlights": "acts before the run log is written", "stop": "says when to stop looking at the video"}
+"""Why groups of settings, which decide what is looked at, have no say any more."""
 PITCH_KEYS = ("face_detect_pitch", "head_pose_pitch")
 ELSEWHERE = ("output_dir", "video_id", "checkpoint_s", "run_log", "run_log_crops_mb")
 """Settings that say nothing about the choice of images."""
@@ -113,11 +115,10 @@ def settings_for(log: RunLog, changes: Mapping[str, object]) -> Settings:
 
 
 def _objection(key: str, was: object, wanted: object) -> str | None:
-    if (
-        key in BEFORE_THE_LOG
-        or specs()[key].group == "highlights"
-        or (key in PITCH_KEYS and "reversed" in (was, wanted))
-    ):
+    group = specs()[key].group
+    if group in TOO_LATE:
+        return TOO_LATE[group]
+    if key in BEFORE_THE_LOG or (key in PITCH_KEYS and "reversed" in (was, wanted)):
         return "acts before the run log is written"
     return "says where or how a build writes, a rebuild stays in its folder" if key in ELSEWHERE else None
 

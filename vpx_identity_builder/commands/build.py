@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from visualbase import is_images
 
 from vpx_identity_builder.commands.assignments import effective
@@ -28,14 +27,14 @@ from vpx_identity_builder.commands.edge import (
     note,
     say,
 )
-from vpx_identity_builder.core.results import PersonSet, RunResult, StopReason
+from vpx_identity_builder.commands.summary import show
+from vpx_identity_builder.core.results import RunResult
 from vpx_identity_builder.errors import BusyError, ExportError, InputError, SettingProblem, SettingsError
 from vpx_identity_builder.export.folder import check_writable
 from vpx_identity_builder.module import IdentityBuilder
 from vpx_identity_builder.names import printable
 from vpx_identity_builder.place import check_memory
 from vpx_identity_builder.recovery import way_back
-from vpx_identity_builder.remarks import FRAME_LIMIT, TRUNCATED
 from vpx_identity_builder.settings import resolve
 from vpx_identity_builder.windows import read_windows, total_seconds
 
@@ -252,46 +251,8 @@ def _show(outcomes: Sequence[Outcome]) -> None:
     console = Console()
     for outcome in outcomes:
         if outcome.result is not None:
-            console.print(_table(outcome, outcome.result))
+            show(outcome.source.name, outcome.result, outcome.seconds, photos=is_images(outcome.source))
             if not outcome.result.persons:
                 say(f"{_shown(outcome.source)}: no person found; result.json says why")
         if outcome.folder is not None:
             console.print(str(outcome.folder), soft_wrap=True, markup=False, highlight=False)
-
-
-def _table(outcome: Outcome, result: RunResult) -> Table:
-    table = Table(title=escape(printable(outcome.source.name)), title_justify="left", box=None, pad_edge=False)
-    for name in ("person", "track score", "anchors", "yaw", "pitch", "expr", "challenge"):
-        table.add_column(name, justify="right")
-    table.add_column("stop", overflow="fold")
-    table.add_column("seconds", justify="right", no_wrap=True)
-    seconds = f"{outcome.seconds:.1f}"
-    for person in result.persons:
-        table.add_row(*_cells(person), _ending(outcome, result, person.stop_reason), seconds)
-    if not result.persons:
-        table.add_row(*("-",) * 7, _ending(outcome, result, result.stop_reason), seconds)
-    return table
-
-
-def _ending(outcome: Outcome, result: RunResult, reason: StopReason) -> str:
-    """Why the run ended; the documents call one that was to look at some frames only `interrupted` too."""
-    if FRAME_LIMIT in result.faults:
-        return "as asked"
-    if TRUNCATED in result.faults:
-        return "cut off"
-    if reason is StopReason.END_OF_VIDEO and is_images(outcome.source):
-        return "all photos"
-    return str(reason).replace("_", " ")
-
-
-def _cells(person: PersonSet) -> tuple[str, ...]:
-    coverage = person.coverage
-    return (
-        str(person.person_id),
-        f"{person.track_score:.2f}",
-        str(len(person.anchors)),
-        str(coverage.yaw),
-        str(coverage.pitch),
-        str(coverage.expression),
-        str(len(person.challenge)),
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -13,7 +14,7 @@ import numpy as np
 import typer
 
 from vpx_identity_builder.commands.assignments import parse
-from vpx_identity_builder.commands.edge import note
+from vpx_identity_builder.commands.edge import INTERNAL, note, say
 from vpx_identity_builder.commands.modules import collected
 from vpx_identity_builder.commands.runs import refuse_too_deep, refuse_unwritable
 from vpx_identity_builder.core.words import counted
@@ -23,7 +24,9 @@ from vpx_identity_builder.errors import ExportError, InputError, RunLogError, Se
 from vpx_identity_builder.export.bundle import bundle
 from vpx_identity_builder.export.folder import SET_FOLDER, publish, published_content
 from vpx_identity_builder.names import content_hash
+from vpx_identity_builder.place import check_memory
 from vpx_identity_builder.rebuilding import Rebuilt, context_of, leaving, let_leave, rebuilt
+from vpx_identity_builder.remarks import recognitions, run_notes
 from vpx_identity_builder.runlog.reader import RunLog, opened_to_read
 from vpx_identity_builder.runlog.schema import LOG_NAME, Header
 from vpx_identity_builder.settings_sources import other_modules
@@ -53,8 +56,9 @@ class Request:
 def run(asked: Request) -> int:
     """Rebuild one run; returns the exit code.
 
-    Raises `InputError`, `RunLogError`, `SettingsError`, `ExportError`.
+    Raises `InputError`, `RunLogError`, `SettingsError`, `ExportError`, `UnwritableError`.
     """
+    start = time.perf_counter()
     own, others = parse(asked.assignments)
     decode = {key: value for key, value in others.items() if key.startswith(DECODE)}
     if len(decode) < len(others):
@@ -86,11 +90,15 @@ def run(asked: Request) -> int:
             note(NO_IMAGE if made.result.persons else EMPTY)
             return NOBODY
         if not asked.dry_run:
+            check_memory(made.run.settings)
             publish(made.result, target, context, exported=made.run.hooks.exported)
             made.run.tell(made.result, target)
+            _show(log.header, made, time.perf_counter() - start)
             typer.echo(str(target))
         _settle(log, made, asked, count)
     _say(made)
+    if made.run.hooks.faults:
+        return INTERNAL
     return 0 if made.result.persons else NOBODY
 
 
@@ -117,7 +125,20 @@ def _settle(log: RunLog, made: Rebuilt, asked: Request, count: int) -> None:
     note(f"{who} not published any more, and what was known of them left the run log; only a new build brings it back")
 
 
+def _show(header: Header, made: Rebuilt, seconds: float) -> None:
+    """What is published now, as `build` shows it, with its notes."""
+    from vpx_identity_builder.commands.summary import show
+
+    photos = bool(header.source_files)
+    name = header.source_name or header.video_id
+    show(name, made.result, seconds, photos=photos)
+    for remark in (*run_notes(made.result, photos=photos), *recognitions(made.result)):
+        note(f"{name}: {remark}")
+
+
 def _say(made: Rebuilt) -> None:
+    for fault in made.run.hooks.faults:
+        say(str(fault))
     if made.lost:
         note(
             f"{counted(made.lost, 'picture')} wanted now, but not kept, and the source is gone; the best kept stand in"

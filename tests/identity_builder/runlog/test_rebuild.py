@@ -96,6 +96,8 @@ def test_environment_and_files_have_no_say(tmp_path: Path, monkeypatch: pytest.M
         ("identity_builder.extra_inputs=face.parse", "acts before the run log is written"),
         ("identity_builder.face_detect_pitch=reversed", "acts before the run log is written"),
         ("face.detect.det_size=512", "acts before the run log is written"),
+        ("identity_builder.window_fps=20", "acts before the run log is written"),
+        ("identity_builder.stop_yaw=1", "says when to stop looking at the video; `identity-builder build` it anew"),
         ("identity_builder.output_dir=elsewhere", "a rebuild stays in its folder"),
         ("identity_builder.anchors_max=0", "must be a whole number from 1 to 50"),
         ("identity_builder.anchor_max=3", "did you mean"),
@@ -107,6 +109,37 @@ def test_what_a_rebuild_cannot_change_is_said(tmp_path: Path, assignment: str, w
     done = call("rebuild", tmp_path / "ride", "--set", assignment)
     assert (done.exit_code, words in done.stderr) == (2, True), done.output
     assert published(tmp_path) == before
+
+
+def test_a_rebuild_says_what_a_build_says(tmp_path: Path) -> None:
+    ride(tmp_path)
+    done = call("rebuild", tmp_path / "ride", "--set", "identity_builder.max_persons=1")
+    lines = done.stdout.splitlines()
+    assert (lines[0].rstrip(), lines[-1]) == ("ride", str(tmp_path / "ride" / "identity_builder"))
+    assert lines[1].split()[:4] == ["person", "track", "score", "anchors"]
+    assert [line.split()[0] for line in lines[2:-1]] == ["0"]
+    assert "note: ride: 1 more person was seen: max_persons is 1, the most prominent are published." in done.stderr
+
+
+@pytest.mark.parametrize("name", ["file", "file/bank"])
+def test_a_memory_bank_that_cannot_be_written_is_refused(tmp_path: Path, name: str) -> None:
+    ride(tmp_path, 2.0, (RIDER,))
+    before = published(tmp_path)
+    (tmp_path / "file").touch()
+    done = call("rebuild", tmp_path / "ride", "--set", f"identity_builder.memory_bank={tmp_path / name}")
+    said = f"error: cannot write into {tmp_path / name} (memory_bank): {tmp_path / 'file'} is not a folder\n"
+    assert (done.exit_code, done.stderr) == (2, said)
+    assert published(tmp_path) == before
+
+
+def test_a_bank_of_another_model_is_said_as_a_build_says_it(tmp_path: Path) -> None:
+    ride(tmp_path, 2.0, (RIDER,))
+    bank = tmp_path / "bank" / "anna"
+    bank.mkdir(parents=True)
+    (bank / "memory_bank.json").write_text("{}")
+    done = call("rebuild", tmp_path / "ride", "--set", f"identity_builder.memory_bank={tmp_path / 'bank'}")
+    assert (done.exit_code, "memory" in done.stderr) == (1, True)
+    assert done.stderr.startswith("error: ")
 
 
 def test_a_run_that_was_killed_is_recovered_first(tmp_path: Path) -> None:
