@@ -89,5 +89,6 @@ def test_a_log_whose_people_left_by_a_rebuild_gives_that_set_again(tmp_path: Pat
     before = published(tmp_path)
     shutil.rmtree(tmp_path / "ride" / "identity_builder")
     done = call("rebuild", tmp_path / "ride", "--set", "identity_builder.max_persons=1")
-    assert (done.exit_code, done.stderr) == (0, "")
+    more = "1 more person was seen: max_persons is 1, the most prominent are published."
+    assert (done.exit_code, done.stderr) == (0, f"note: ride: {more}\n")
     assert published(tmp_path) == before
