@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from .types import FaceSample
 
@@ -14,7 +14,8 @@ Span = tuple[float, float]
 class Extremes:
     """Lowest and highest value seen, None = never known: degrees, grey levels of the crop, covered share.
 
-    `pitch_source`: the module that gave the pitch.
+    `pitch_source`: the module that gave the pitch. `left_out`: reason code → faces extreme enough that could not be
+    taken all the same.
     """
 
     yaw_deg: Span | None = None
@@ -22,6 +23,11 @@ class Extremes:
     level: Span | None = None
     occlusion: Span | None = None
     pitch_source: str | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    def leaving_out(self, reason: str, count: int = 1) -> Extremes:
+        """With so many more faces left out."""
+        return replace(self, left_out=_sum(self.left_out, {reason: count})) if count else self
 
     def seeing(self, sample: FaceSample) -> Extremes:
         """With one more face."""
@@ -32,6 +38,7 @@ class Extremes:
             _with(self.level, sample.measures.lighting_level),
             _with(self.occlusion, sample.occlusion_ratio),
             pose.pitch_source or self.pitch_source,
+            self.left_out,
         )
 
     def merged(self, other: Extremes) -> Extremes:
@@ -42,6 +49,7 @@ class Extremes:
             _both(self.level, other.level),
             _both(self.occlusion, other.occlusion),
             self.pitch_source or other.pitch_source,
+            _sum(self.left_out, other.left_out),
         )
 
     def with_pitch_reversed(self, sources: Collection[str]) -> Extremes:
@@ -52,6 +60,10 @@ class Extremes:
 
 
 NOTHING_SEEN = Extremes()
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
+    return {key: one.get(key, 0) + other.get(key, 0) for key in sorted({*one, *other})}
 
 
 def _with(span: Span | None, value: float | None) -> Span | None:

@@ -74,9 +74,14 @@ def challenge_gate(sample: FaceSample, config: GateConfig) -> GateResult:
     return _result(_challenge(sample, config))
 
 
+def challenge_failure(sample: FaceSample, config: GateConfig) -> str | None:
+    """The first component of the gate of challenge images that does not pass, None where all do."""
+    return _first_failure(_challenge(sample, config))
+
+
 def passes_challenge(sample: FaceSample, config: GateConfig) -> bool:
     """Whether the gate of challenge images is passed."""
-    return _first_failure(_challenge(sample, config)) is None
+    return challenge_failure(sample, config) is None
 
 
 def _strict(sample: FaceSample, median_sharpness: float | None, config: GateConfig) -> tuple[Measured, ...]:

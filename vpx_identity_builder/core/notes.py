@@ -12,6 +12,15 @@ from .extremes import Extremes, Span
 from .gates import GATE_WORDS
 from .words import counted
 
+LEFT_OUT = {
+    "unstable": "not surely this person",
+    "other_face_in_crop": "with somebody else's face in the picture",
+    "blur": "too blurred",
+    "edge": "cut by the frame",
+    "roll": "tilted too far sideways",
+}
+"""What is wrong with an extreme face that is no challenge image, as the end of a sentence."""
+
 
 def set_notes(
     items: Sequence[Judged], anchors: int, challenge: int, extremes: Extremes, cfg: Config
@@ -21,10 +30,10 @@ def set_notes(
     if anchors < cfg.selection.anchors_min:
         notes.append(_on_anchors(items, anchors, cfg))
     if challenge < cfg.selection.challenge_min:
-        seen = "; ".join(_seen(extremes, cfg))
+        seen = "; ".join((*_seen(extremes, cfg), *_left_out(extremes)))
         notes.append(
             f"{challenge} of at least {cfg.selection.challenge_min} challenge images: nothing else that was seen is "
-            "extreme and looks different from what was chosen" + (f" (seen: {seen})" if seen else "")
+            "extreme, surely this person and different from what was chosen" + (f" (seen: {seen})" if seen else "")
         )
     outside = sum(1 for item in items if item.buckets.yaw not in YAW_BINS)
     if outside == len(items) and items:
@@ -80,6 +89,13 @@ def _seen(extremes: Extremes, cfg: Config) -> list[str]:
     if extremes.occlusion is not None:
         seen.append(f"covered share up to {extremes.occlusion[1]:.2f}, wanted above {HEAVY_OCCLUSION_ABOVE:g}")
     return seen
+
+
+def _left_out(extremes: Extremes) -> Iterator[str]:
+    """What kept faces that are extreme enough from being challenge images."""
+    reasons = sorted(extremes.left_out.items(), key=lambda item: (-item[1], item[0]))
+    if reasons:
+        yield "extreme, but left out: " + ", ".join(f"{count} {LEFT_OUT.get(why, why)}" for why, count in reasons)
 
 
 def _range(span: Span) -> str:

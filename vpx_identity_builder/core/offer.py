@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -13,8 +13,9 @@ from .cast import STRICT_BONUS, Rider
 from .challenge import condition_scores
 from .config import Config, FaceIdModel, NoveltyScale
 from .eligible import MOST_DOUBTS, Judged, anchor_score, doubts, is_anchor, judge
+from .extremes import Extremes
 from .eyes import with_usual
-from .gates import loose_failure, passes_challenge, passes_strict
+from .gates import challenge_failure, loose_failure, passes_strict
 from .novelty import dual_novelty
 from .policy import AS_DESIGNED, Policy, Stability
 from .pool import Decision, Offer
@@ -89,19 +90,19 @@ def consider(
     stability = scales.stability(sample.e_id, person.prototype)
     if sample.e_id is None:
         return Outcome(rider, "no_identity")
+    buckets = classify(sample, person.brightness.median, cfg.selection)
+    conditions = condition_scores(sample, buckets, cfg.selection)
     if stability is not None and stability.value < scales.face_id.tau_id:
-        return Outcome(rider, "unstable")
+        return Outcome(_without(rider, rider.extremes, conditions, "unstable"), "unstable")
     extremes = rider.extremes.seeing(sample)
     loose_failed = loose_failure(sample, person.sharpness.median, cfg.gates)
-    buckets = classify(sample, person.brightness.median, cfg.selection)
-    showable = passes_challenge(sample, cfg.gates)
-    conditions = condition_scores(sample, buckets, cfg.selection) if showable else {}
-    if loose_failed is not None and not conditions:
-        return Outcome(replace(rider, extremes=extremes), f"gate:{loose_failed}")
+    challenge_failed = challenge_failure(sample, cfg.gates)
+    if loose_failed is not None and (challenge_failed is not None or not conditions):
+        return Outcome(_without(rider, extremes, conditions, str(challenge_failed)), f"gate:{loose_failed}")
     others = other_boxes(sample, faces)
     crop = crop_box(sample, smooth_box, others, cfg.selection.crop_scale)
     if geometry.contains_other_face(crop, sample.bbox, others):
-        return Outcome(replace(rider, extremes=extremes), "other_face_in_crop")
+        return Outcome(_without(rider, extremes, conditions, "other_face_in_crop"), "other_face_in_crop")
     rider = replace(rider, extremes=extremes)
     quality = scales.policy.quality(sample, cfg.gates)
     offer = Offer(
@@ -114,6 +115,11 @@ def consider(
     decision = pools.decide(rider.pool, draft, offer, partial(_still_fills, rider, scales, cfg))
     lost_to = None if decision.keeps else decision.lost_to_t_ns
     return Outcome(rider, decision.code, draft, offer, decision, lost_to)
+
+
+def _without(rider: Rider, extremes: Extremes, conditions: Mapping[str, float], reason: str) -> Rider:
+    """The rider after a face that is not taken; one that would have been a challenge image counts as left out."""
+    return replace(rider, extremes=extremes.leaving_out(reason) if conditions else extremes)
 
 
 def weighed(outcome: Outcome, sample: FaceSample, scales: Scales, cfg: Config) -> Outcome:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .cast import Cast, Rider, join_all
+from .challenge import condition_scores
 from .config import Config
 from .coverage import coverage_of
 from .eligible import Judged
@@ -14,7 +15,7 @@ from .pair_choice import pair_images, pair_notes
 from .persons import Person, prototype_of
 from .results import PairImage, PersonSet, StopReason, UnpublishedPerson
 from .selection import choose
-from .types import Vector
+from .types import Candidate, Vector
 from .words import counted
 
 
@@ -79,9 +80,11 @@ def _person_set(
     if prototype is None:
         raise ValueError("a person without a prototype cannot be published")
     strangers = [p.prototype for p in everybody if p.number != person.number and p.prototype is not None]
-    judged = _judged(rider, prototype, strangers, scales, cfg)
+    judged, doubted = _judged(rider, prototype, strangers, scales, cfg)
+    extreme = [one for one in doubted if condition_scores(one.sample, one.buckets, cfg.selection)]
+    extremes = rider.extremes.leaving_out("unstable", len(extreme))
     itself = scales.policy.stability(prototype, prototype, scales.face_id)
-    sets = choose(judged, scales.face, scales.body, cfg, rider.extremes)
+    sets = choose(judged, scales.face, scales.body, cfg, extremes)
     notes = sets.notes
     if source != "strict":
         notes = (
@@ -110,17 +113,20 @@ def _person_set(
     )
 
 
-def _judged(rider: Rider, prototype: Vector, strangers: Sequence[Vector], scales: Scales, cfg: Config) -> list[Judged]:
-    kept = []
+def _judged(
+    rider: Rider, prototype: Vector, strangers: Sequence[Vector], scales: Scales, cfg: Config
+) -> tuple[list[Judged], list[Candidate]]:
+    """The candidates that are this person by all that is known in the end, judged again, and those that are not."""
+    kept, doubted = list[Judged](), list[Candidate]()
     for candidate in rider.pool.candidates():
         e_id = candidate.sample.e_id
         own = scales.stability(e_id, prototype)
-        if own is None or own.value < scales.face_id.tau_id:
-            continue
-        others = [scales.stability(e_id, stranger) for stranger in strangers]
-        if all(other is None or other.value <= own.value for other in others):
+        others = [told.value for stranger in strangers if (told := scales.stability(e_id, stranger)) is not None]
+        if own is None or own.value < scales.face_id.tau_id or max(others, default=own.value) > own.value:
+            doubted.append(candidate)
+        else:
             kept.append(judged_again(candidate, rider, own.value, scales, cfg))
-    return kept
+    return kept, doubted
 
 
 def _pair_images(

@@ -15,13 +15,14 @@ from vpx_identity_builder.core.challenge import CUES
 from vpx_identity_builder.core.choice import Choice
 from vpx_identity_builder.core.config import Config
 from vpx_identity_builder.core.eligible import Judged, judge, places
+from vpx_identity_builder.core.extremes import Extremes
 from vpx_identity_builder.core.novelty import distance_to_nearest
 from vpx_identity_builder.core.results import ChosenImage
 from vpx_identity_builder.core.selection import NEAR_TIE, QUALITY_FOR_LOOK, Sets, choose, choose_anchors
 from vpx_identity_builder.core.types import Buckets
 
 from .strategies import candidate, sample, unit_rows
-from .world import ARCFACE, VISION, Look, World
+from .world import ARCFACE, VISION, Look, World, drive
 
 CONFIG = Config()
 RULES = CONFIG.selection
@@ -239,6 +240,29 @@ def test_nothing_is_padded_and_the_notes_say_why() -> None:
         sets_of([judged(0, Look(yaw=0.0, pitch=0.0))]).notes[0] == "1 of at least 3 anchors: 1 face kept to choose from"
     )
     assert sets_of([]).notes[0] == "0 of at least 3 anchors: no face kept to choose from"
+
+
+def test_the_note_on_challenge_images_says_why_extreme_faces_were_left_out() -> None:
+    extremes = Extremes(yaw_deg=(-41.0, 12.0)).leaving_out("unstable", 3).leaving_out("blur").leaving_out("edge", 0)
+    extremes = extremes.merged(Extremes().leaving_out("unstable").leaving_out("other_face_in_crop", 2))
+    note = choose([], VISION, VISION, CONFIG, extremes).notes[1]
+    assert "nothing else that was seen is extreme, surely this person and different from what was chosen" in note
+    left_out = "4 not surely this person, 2 with somebody else's face in the picture, 1 too blurred"
+    assert note.endswith(f"(seen: yaw -41 to 12 degrees, wanted 30 to either side; extreme, but left out: {left_out})")
+    assert "left out" not in choose([], VISION, VISION, CONFIG, Extremes(yaw_deg=(-41.0, 12.0))).notes[1]
+
+
+def test_extreme_faces_that_are_not_surely_the_person_are_counted_in_the_note() -> None:
+    frontal, turned = Look(yaw=0.0, pitch=0.0), Look(yaw=45.0, pitch=0.0)
+    faces = [
+        WORLD.face(0, index, look=turned, spoilt=True) if index % 10 == 9 else WORLD.face(0, index, look=frontal)
+        for index in range(60)
+    ]
+    shots = [WORLD.shot(index, face) for index, face in enumerate(faces)]
+    (person,) = drive(shots).result.persons
+    (note,) = (note for note in person.notes if "challenge" in note)
+    assert note.startswith("0 of at least 5 challenge images: ")
+    assert "extreme, but left out: 6 not surely this person)" in note
 
 
 def test_the_note_on_anchors_accounts_for_every_face_that_was_kept() -> None:
