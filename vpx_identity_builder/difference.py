@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +11,12 @@ from .core.words import counted
 from .documents_parts import int_box, milliseconds
 from .errors import ExportError
 from .export.bundle import Bundle
+from .published import RESULT, read_result
 from .reasons import in_words
 from .rebuilding import Rebuilt
 from .runlog.reader import RunLog
 from .schema import ImageMeta, read_document
+from .schema_parts import Unpublished
 
 Key = tuple[float, tuple[int, int, int, int]]
 """Time in ms and face box: the same face in the same frame."""
@@ -35,6 +37,16 @@ class Shown:
         return self.meta.timestamp_ms, self.meta.face_bbox
 
 
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """A person of the log: the number, how many faces, and the first and last time seen, in ms."""
+
+    number: int
+    faces: int
+    first_ms: float
+    last_ms: float
+
+
 def published_images(target: Path) -> dict[Key, Shown]:
     """The images of a published set; none where there is no set. Raises `ExportError`, `DocumentError`."""
     found = {}
@@ -48,8 +60,18 @@ def published_images(target: Path) -> dict[Key, Shown]:
     return found
 
 
-def difference(before: Mapping[Key, Shown], after: Bundle, log: RunLog, made: Rebuilt) -> list[str]:
-    """Lines that say which images came, went and moved; `after` is the bundle of the rebuilt result."""
+def told_unpublished(target: Path) -> Sequence[Unpublished]:
+    """Whom a published set names as not published; nobody where there is no set. Raises as `read_result`."""
+    return read_result(target).unpublished if (target / RESULT).is_file() else ()
+
+
+def difference(
+    before: Mapping[Key, Shown], unpublished: Sequence[Unpublished], after: Bundle, log: RunLog, made: Rebuilt
+) -> list[str]:
+    """Lines that say which images came, went and moved; `after` is the bundle of the rebuilt result.
+
+    `unpublished`: whom the set before did not publish.
+    """
     new = {}
     for person in after.persons:
         for image in person.images:
@@ -58,16 +80,62 @@ def difference(before: Mapping[Key, Shown], after: Bundle, log: RunLog, made: Re
     faces = log.boxes() if new.keys() ^ before.keys() else {}
     was = _codes(faces, log.codes())
     now = _codes(faces, {(frame, face): code for frame, face, _, code in made.fates}) if made.fates else was
+    people = _people(faces, _numbers(log, made))
     lines = []
     for key in sorted(new.keys() - before.keys(), key=lambda k: new[k].path):
-        lines.append(f"+ {new[key].path}  {_moment(key)}; before: {_why(was.get(key))}")
+        nobody = _not_published(key, before, people, unpublished)
+        why = f"this person was not published{nobody}" if nobody is not None else _why(was.get(key))
+        lines.append(f"+ {new[key].path}  {_moment(key)}; before: {why}")
     for key in sorted(before.keys() - new.keys(), key=lambda k: before[k].path):
-        lines.append(f"- {before[key].path}  {_moment(key)}; now: {_why(now.get(key))}")
+        nobody = _not_published(key, new, people, after.result.unpublished)
+        why = f"this person is not published{nobody}" if nobody is not None else _why(now.get(key))
+        lines.append(f"- {before[key].path}  {_moment(key)}; now: {why}")
     for key in sorted(new.keys() & before.keys(), key=lambda k: new[k].path):
         if new[key].path != before[key].path:
             lines.append(f"> {before[key].path} -> {new[key].path}  {_moment(key)}")
     same = sum(new[key].path == before[key].path for key in new.keys() & before.keys())
     return [*lines, f"{counted(same, 'image')} {'stays as it is' if same == 1 else 'stay as they are'}"]
+
+
+def _numbers(log: RunLog, made: Rebuilt) -> Mapping[Place, int]:
+    """The person number of each face, by the one that stands for it in the end."""
+    if not made.fates:
+        return log.person_numbers()
+    last = made.people.get("stands_for", {})
+    return {(frame, face): last.get(str(number), number) for frame, face, number, _ in made.fates}
+
+
+def _people(faces: Mapping[Place, tuple[int, Box]], numbers: Mapping[Place, int]) -> dict[Key, Whose]:
+    """Whose each face is."""
+    times: dict[int, list[float]] = {}
+    for place, (t_ns, _) in faces.items():
+        if place in numbers:
+            times.setdefault(numbers[place], []).append(milliseconds(t_ns))
+    whose = {number: Whose(number, len(seen), min(seen), max(seen)) for number, seen in times.items()}
+    return {
+        (milliseconds(t_ns), int_box(box)): whose[numbers[place]]
+        for place, (t_ns, box) in faces.items()
+        if place in numbers
+    }
+
+
+def _not_published(
+    key: Key, images: Mapping[Key, Shown], people: Mapping[Key, Whose], unpublished: Sequence[Unpublished]
+) -> str | None:
+    """Why a set of these images shows nothing at all of the person of a face; None where it does, or nobody knows."""
+    person = people.get(key)
+    if person is None or person in (people.get(other) for other in images):
+        return None
+    near = [one for one in unpublished if one.first_seen_ms <= person.last_ms and one.last_seen_ms >= person.first_ms]
+    if not near:
+        return ""
+    return f" ({min(near, key=lambda one: _unlike(one, person)).reason})"
+
+
+def _unlike(told: Unpublished, person: Whose) -> tuple[float, int]:
+    """How little somebody whom a document tells of seems to be that person: by the times, then by the faces."""
+    apart_ms = abs(told.first_seen_ms - person.first_ms) + abs(told.last_seen_ms - person.last_ms)
+    return apart_ms, abs(told.frames_seen - person.faces)
 
 
 def _codes(faces: Mapping[Place, tuple[int, Box]], codes: Mapping[Place, str]) -> dict[Key, str]:

@@ -18,7 +18,7 @@ from vpx_identity_builder.commands.edge import INTERNAL, note, say
 from vpx_identity_builder.commands.modules import collected
 from vpx_identity_builder.commands.runs import refuse_too_deep, refuse_unwritable
 from vpx_identity_builder.core.words import counted
-from vpx_identity_builder.difference import difference, published_images
+from vpx_identity_builder.difference import difference, published_images, told_unpublished
 from vpx_identity_builder.erasure.unfinished import refuse_unfinished
 from vpx_identity_builder.errors import ExportError, InputError, RunLogError, SettingProblem, SettingsError
 from vpx_identity_builder.export.bundle import bundle
@@ -59,11 +59,11 @@ def run(asked: Request) -> int:
     Raises `InputError`, `RunLogError`, `SettingsError`, `ExportError`, `UnwritableError`.
     """
     start = time.perf_counter()
-    own, others = parse(asked.assignments)
-    decode = {key: value for key, value in others.items() if key.startswith(DECODE)}
-    if len(decode) < len(others):
+    own, foreign = parse(asked.assignments)
+    decode = {key: value for key, value in foreign.items() if key.startswith(DECODE)}
+    if len(decode) < len(foreign):
         reason = "acts before the run log is written; `identity-builder build` it anew"
-        wrong = [SettingProblem(key, value, reason, "--set") for key, value in others.items() if key not in decode]
+        wrong = [SettingProblem(key, value, reason, "--set") for key, value in foreign.items() if key not in decode]
         raise SettingsError(wrong)
     if decode:
         _opener(decode)
@@ -83,7 +83,8 @@ def run(asked: Request) -> int:
         made = rebuilt(log, own, lambda times: _frames(times, log.header, asked, decode))
         context = context_of(log, made.run.settings)
         if asked.diff or asked.dry_run:
-            lines = difference(published_images(target), bundle(made.result, context), log, made)
+            shown, others = published_images(target), told_unpublished(target)
+            lines = difference(shown, others, bundle(made.result, context), log, made)
             typer.echo("\n".join(lines))
         count = leaving(log, made)
         if not any(person.images for person in made.result.persons) and (count or published_images(target)):

@@ -82,6 +82,19 @@ def test_the_difference_names_what_comes_goes_and_moves(tmp_path: Path) -> None:
     assert published(tmp_path) == before
 
 
+def test_the_difference_says_of_whole_people_why_they_are_not_published(tmp_path: Path) -> None:
+    ride(tmp_path)
+    images = [name for name in published(tmp_path) if name.startswith("person_1/") and name.endswith(".jpg")]
+    reason = "published (max_persons: 1 with a higher track_score published already)"
+    fewer = ("--diff", "--set", "identity_builder.max_persons=1")
+    gone = call("rebuild", tmp_path / "ride", *fewer).stdout.splitlines()
+    assert sum(line.startswith("- ") for line in gone) == len(images) > 10
+    assert all(f"; now: this person is not {reason}" in line for line in gone if line.startswith("- person_1"))
+    again = call("rebuild", tmp_path / "ride", "--diff").stdout.splitlines()
+    assert sum(line.startswith("+ ") for line in again) == len(images)
+    assert all(f"; before: this person was not {reason}" in line for line in again if line.startswith("+ person_1"))
+
+
 def test_environment_and_files_have_no_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ride(tmp_path)
     before = published(tmp_path)
