@@ -102,8 +102,17 @@ def heaviest(weights: Array, groups: Sequence[Group]) -> list[int]:
                     return True
         return False
 
-    heavy_first = sorted(groups_of, key=lambda item: (-weights[item], item))
-    return [item for item in heavy_first if weights[item] > 0 and place(item, set())]
+    weight = weights.tolist()
+    chosen: list[int] = []
+    closed: set[int] = set()
+    """Groups that are full for good: whoever is in them fits nowhere else."""
+    for item in sorted((item for item in groups_of if weight[item] > 0), key=lambda item: (-weight[item], item)):
+        tried = set(closed)
+        if place(item, tried):
+            chosen.append(item)
+        else:
+            closed = tried
+    return chosen
 
 
 def greedy(worths: Array, groups: Sequence[Group]) -> list[int]:
