@@ -77,7 +77,7 @@ def difference(
         for image in person.images:
             shown = Shown(image.path.rpartition(".")[0], image.meta)
             new[shown.key] = shown
-    faces = log.boxes() if new.keys() ^ before.keys() else {}
+    faces = (made.places or log.boxes()) if new.keys() ^ before.keys() else {}
     was = _codes(faces, log.codes())
     now = _codes(faces, {(frame, face): code for frame, face, _, code in made.fates}) if made.fates else was
     people = _people(faces, _numbers(log, made))

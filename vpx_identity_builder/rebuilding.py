@@ -12,7 +12,7 @@ import numpy as np
 
 from .core.pictures import with_candidates
 from .core.results import RunResult
-from .core.types import IntBox
+from .core.types import Box, IntBox
 from .documents import RunContext
 from .errors import InputError, RunLogError, SettingProblem, SettingsError
 from .names import printable
@@ -44,12 +44,14 @@ class Rebuilt:
     """A result made from a log, and the run that a replay was.
 
     `decoded`: pictures that came from the source. `lost`: images that were wanted but whose pictures are gone; others
-    stand in. `fates` and `people` (as the log's event) are empty where the recorded result was taken as it is.
+    stand in. `fates`, `places` (of the faces, see `RunLog.boxes`) and `people` (as the log's event) are empty where the
+    recorded result was taken as it is.
     """
 
     run: Run
     result: RunResult
     fates: tuple[Fate, ...] = ()
+    places: Mapping[tuple[int, int], tuple[int, Box]] = field(default_factory=dict)
     decoded: int = 0
     lost: int = 0
     people: Mapping[str, Any] = field(default_factory=dict)
@@ -85,7 +87,7 @@ def replayed(log: RunLog, settings: Settings, source: SourceFrames | None = None
         pictures, decoded = {crop: log.crop(*crop) or b"" for crop in crops_of(made.result)}, {}
     result = with_pictures(made.result, {**pictures, **decoded})
     people = people_of(made.run.builder, made.gone)
-    return Rebuilt(made.run, result, made.fates, len(decoded), len(lost), people)
+    return Rebuilt(made.run, result, made.fates, made.places, len(decoded), len(lost), people)
 
 
 def _acquainted(log: RunLog, settings: Settings) -> Run:

@@ -40,12 +40,14 @@ Fate = tuple[int, int, int, str]
 class Replay:
     """A finished replay: the run that made it, its result, and what became of every face.
 
-    `gone`: who of those whom the builder would publish had left the log, by the builder's ids.
+    `places`: where and when each face was, see `RunLog.boxes`. `gone`: who of those whom the builder would publish had
+    left the log, by the builder's ids.
     """
 
     run: Run
     result: RunResult
     fates: tuple[Fate, ...]
+    places: Mapping[tuple[int, int], tuple[int, Box]]
     gone: tuple[int, ...] = ()
 
 
@@ -86,6 +88,7 @@ def run_of(log: RunLog, settings: Settings) -> Run:
 def _once(log: RunLog, settings: Settings, allowed: Allowed | None) -> Replay:
     run = run_of(log, settings)
     fates: list[Fate] = []
+    seen: dict[tuple[int, int], tuple[int, Box]] = {}
     recent: dict[int, dict[Box, int]] = {}
 
     def note(arrival: int, found: Sequence[FaceFate]) -> None:
@@ -100,6 +103,7 @@ def _once(log: RunLog, settings: Settings, allowed: Allowed | None) -> Replay:
     told = log.told() if log.header.told_by == occlusion_fingerprint() else {}
     for frame in log.frames(told):
         faces = frame.translation.samples
+        seen.update({(frame.seq, place): (sample.t_ns, sample.bbox) for place, sample in enumerate(faces)})
         recent[frame.seq] = {sample.bbox: place for place, sample in reversed(list(enumerate(faces)))}
         samples = run.understand(frame.translation)
         try:
@@ -109,7 +113,7 @@ def _once(log: RunLog, settings: Settings, allowed: Allowed | None) -> Replay:
             run.builder.faults["unreadable_frame"] += 1
     run.builder.faults.update(log.ending.faults)
     result = run.finish(log.ending.reason or StopReason.INTERRUPTED)
-    return Replay(run, result, tuple(fates))
+    return Replay(run, result, tuple(fates), seen)
 
 
 def _encoder(frame: LoggedFrame, allowed: Allowed | None) -> Encoder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .buckets import classify
+from .buckets import lighting_bin
 from .cast import Rider
 from .config import Config
 from .results import Conditions
@@ -18,6 +18,6 @@ def counted(rider: Rider, sample: FaceSample, fate: str, cfg: Config) -> Rider:
     """With one more face, and what became of it, among the conditions under which the person was seen."""
     drifting = fate in DRIFTING
     covered = (sample.occlusion_ratio or 0.0) > cfg.gates.strict_occlusion
-    dark = classify(sample, rider.person.brightness.median, cfg.selection).lighting == "dark"
-    seen = Conditions(1, int(drifting), int(covered), int(drifting or covered), int(dark))
+    lighting = lighting_bin(sample.measures.lighting_level, rider.person.brightness.median, cfg.selection)
+    seen = Conditions(1, int(drifting), int(covered), int(drifting or covered), int(lighting == "dark"))
     return replace(rider, conditions=rider.conditions + seen)

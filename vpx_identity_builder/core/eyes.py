@@ -40,10 +40,23 @@ def usual_opening(openings: Spread) -> float | None:
 
 def with_usual(sample: FaceSample, openings: Spread) -> FaceSample:
     """The face together with what is usual for its person; the face itself where it knows."""
+    signals = beside_usual(sample.expression, openings)
+    return sample if signals is sample.expression else replace(sample, expression=signals)
+
+
+def beside_usual(signals: ExpressionSignals, openings: Spread) -> ExpressionSignals:
+    """The signals together with what is usual for their person; the signals themselves where they know."""
     usual = usual_opening(openings)
-    if usual == sample.expression.eye_usual:
-        return sample
-    return replace(sample, expression=replace(sample.expression, eye_usual=usual))
+    if usual == signals.eye_usual:
+        return signals
+    return ExpressionSignals(
+        mouth_open=signals.mouth_open,
+        eye_open=signals.eye_open,
+        smile=signals.smile,
+        happy_probability=signals.happy_probability,
+        gaze_deg=signals.gaze_deg,
+        eye_usual=usual,
+    )
 
 
 def half_closed(signals: ExpressionSignals) -> bool:

@@ -14,7 +14,7 @@ from .challenge import condition_scores
 from .config import Config, FaceIdModel, NoveltyScale
 from .eligible import MOST_DOUBTS, Judged, anchor_score, doubts, is_anchor, judge
 from .extremes import Extremes
-from .eyes import with_usual
+from .eyes import beside_usual
 from .gates import challenge_failure, loose_failure, passes_strict
 from .novelty import dual_novelty
 from .policy import AS_DESIGNED, Policy, Stability
@@ -135,7 +135,8 @@ def weighed(outcome: Outcome, sample: FaceSample, scales: Scales, cfg: Config) -
     code = decision.code_of(is_new=novelty >= scales.face.threshold)
     if not decision.keeps and UNKNOWN in (draft.buckets.yaw, draft.buckets.pitch):
         code = "unknown_pose"
-    return replace(outcome, rider=rider, code=code, draft=replace(draft, sample=sample, novelty=novelty))
+    shown = Candidate(sample, draft.buckets, draft.crop_box, draft.image, novelty)
+    return Outcome(rider, code, shown, outcome.offer, decision, outcome.lost_to_t_ns)
 
 
 def judged_again(candidate: Candidate, rider: Rider, stability: float, scales: Scales, cfg: Config) -> Judged:
@@ -155,8 +156,9 @@ def _still_fills(rider: Rider, scales: Scales, cfg: Config, candidate: Candidate
         return False
     if loose_failure(candidate.sample, person.sharpness.median, cfg.gates) is not None:
         return False
-    shown = with_usual(candidate.sample, person.eyes)
-    return shown is candidate.sample or expression_bin(readable(shown)) == candidate.buckets.expression
+    read = readable(candidate.sample)
+    shown = beside_usual(read, person.eyes)
+    return shown is read or expression_bin(shown) == candidate.buckets.expression
 
 
 def _novelty(rider: Rider, sample: FaceSample, scales: Scales) -> float:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import quote
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from vpx_identity_builder.core.buckets import EXPRESSION_BINS, PITCH_BINS, UNKNOWN, YAW_BINS
 from vpx_identity_builder.core.words import counted
@@ -15,6 +14,9 @@ from vpx_identity_builder.export.bundle import Bundle, ImageFile, PersonFiles
 from vpx_identity_builder.reasons import fault_in_words, in_words
 from vpx_identity_builder.remarks import recognised_as
 from vpx_identity_builder.schema_parts import Prototype
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 SHOWN_EXPRESSIONS = (*EXPRESSION_BINS, UNKNOWN)
 """Columns of a grid cell; an image of unknown expression fills its yaw and pitch all the same."""
@@ -88,6 +90,8 @@ def _known_by(prototype: Prototype) -> str:
 
 @cache
 def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # what only looks at a set needs no page
+
     environment = Environment(
         loader=PackageLoader("vpx_identity_builder.export", "report"),
         autoescape=True,
