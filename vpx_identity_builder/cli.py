@@ -36,7 +36,7 @@ def options(
     prepare_logging(verbose)
 
 
-@app.command()
+@app.command(short_help="Build identity sets of videos or photos.")
 def build(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Videos, images, or folders of photos.")],
     output: Annotated[
@@ -75,7 +75,7 @@ def _bins(axis: str, example: str) -> Any:
     return typer.Option(f"--{axis}", metavar="BIN", help=shown)
 
 
-@app.command()
+@app.command(short_help="Print paths of reference images.")
 def query(
     out: Annotated[Path, typer.Argument(metavar="RUN", readable=False, help="The folder OUTPUT/VIDEO of a build.")],
     person: Annotated[int, typer.Option(help="Number of the person.")] = 0,
@@ -97,7 +97,7 @@ def query(
         query_command.run(out, person, count, ratio, buckets, as_json=as_json)
 
 
-@app.command()
+@app.command(short_help="Choose the images of a run again.")
 def rebuild(
     run: Annotated[Path, typer.Argument(metavar="RUN", readable=False, help="A video's folder, OUTPUT/VIDEO.")],
     assignments: Assignments = None,
@@ -119,7 +119,7 @@ def rebuild(
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(short_help="Publish what killed runs had seen.")
 def recover(
     run: Annotated[
         Path,
@@ -134,7 +134,7 @@ def recover(
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(short_help="Check the settings, or list them.")
 def config(
     show: Annotated[bool, typer.Option("--show", help="List every setting with its origin.")] = False,
     assignments: Assignments = None,
@@ -146,7 +146,7 @@ def config(
         config_command.run(assignments or [], show)
 
 
-@app.command()
+@app.command(short_help="Print the documents' JSON Schemas.")
 def schema(
     name: Annotated[
         Optional[str],  # noqa: UP045 - read at run time by typer
@@ -164,7 +164,7 @@ def schema(
         schema_command.run(name, output)
 
 
-@app.command()
+@app.command(short_help="List installed plugins.")
 def plugins() -> None:
     """List installed plugins, their versions, and the hooks that they implement."""
     from vpx_identity_builder.commands import plugins as plugins_command
@@ -174,7 +174,7 @@ def plugins() -> None:
     raise typer.Exit(code)
 
 
-@app.command()
+@app.command(short_help="Erase a video or a person, and prove it.")
 def erase(
     out: Annotated[Path, typer.Argument(metavar="OUT", readable=False, help="The output folder of builds.")],
     video: Annotated[

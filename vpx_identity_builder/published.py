@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,11 +47,20 @@ def find_set(out: Path) -> Path:
         raise InputError(str(out), "it does not exist; give the folder OUTPUT/VIDEO that a build printed")
     if (out / LOG_NAME).is_file():
         raise InputError(str(out), _unpublished(out))
+    if not out.is_dir():
+        raise InputError(str(out), "it is a file; give the folder OUTPUT/VIDEO that a build printed")
     inside = sorted(path.parent.parent.name for path in out.glob(f"*/{SET_FOLDER}/{RESULT}"))
-    hint = f"; it holds the runs {', '.join(inside)}: give one of them" if inside else ""
+    hint = f"; {held_runs(out, inside)}" if inside else ""
     if not hint and any(out.glob(f"*/{LOG_NAME}")):
         hint = f"; {_unpublished(out)}"
     raise InputError(str(out), f"there is no identity set in it{hint}")
+
+
+def held_runs(out: Path, names: Sequence[str]) -> str:
+    """That an output folder holds runs of these names, and which folder to give instead."""
+    if len(names) == 1:
+        return f"it holds the run {names[0]}: give {out / names[0]}"
+    return f"it holds the runs {', '.join(names)}: give one, as in {out / names[0]}"
 
 
 def _unpublished(out: Path) -> str:

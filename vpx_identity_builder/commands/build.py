@@ -114,7 +114,8 @@ def sources(texts: Sequence[str]) -> list[Path]:
     for path in map(Path, texts):
         first = found.setdefault(os.path.realpath(path), path)
         if first is not path:
-            note(f"{_shown(path)}: it is {_shown(first)} once more, and is built once")
+            again = "given twice" if path == first else f"the same as {_shown(first)}"
+            note(f"{_shown(path)}: {again}, so it is built once")
     return list(found.values())
 
 

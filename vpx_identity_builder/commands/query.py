@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from vpx_identity_builder.core.results import SetName
+from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.references import AUTO, References, select_refs
 from vpx_identity_builder.schema import ReferencesMeta
 from vpx_identity_builder.schema_parts import ReferenceCounts, ReferenceImage, ReferenceShares
@@ -27,12 +28,16 @@ def run(
         return
     for path in found.paths:
         typer.echo(str(path))
-    counts = ", ".join(f"{number} {name}" for name, number in found.counts().items())
+    counts = ", ".join(_counted(name, number) for name, number in found.counts().items())
     typer.echo(f"{counts}; ratio {found.ratio}{f' ({found.ratio_why})' if ratio == AUTO else ''}", err=True)
     for note in found.notes:
         typer.echo(f"note: {note}", err=True)
     if found.avoid:
         typer.echo(f"avoid: {', '.join(found.avoid)}", err=True)
+
+
+def _counted(name: SetName, number: int) -> str:
+    return counted(number, name.value) if name is SetName.ANCHOR else f"{number} {name}"
 
 
 def _names(text: str) -> list[str]:

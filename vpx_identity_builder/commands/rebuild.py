@@ -15,8 +15,8 @@ import typer
 
 from vpx_identity_builder.commands.assignments import parse
 from vpx_identity_builder.commands.edge import INTERNAL, note, say
-from vpx_identity_builder.commands.modules import collected
-from vpx_identity_builder.commands.runs import refuse_too_deep, refuse_unwritable
+from vpx_identity_builder.commands.modules import checked, collected
+from vpx_identity_builder.commands.runs import refuse_missing, refuse_too_deep, refuse_unwritable
 from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.difference import difference, published_images, told_unpublished
 from vpx_identity_builder.erasure.unfinished import refuse_unfinished
@@ -25,6 +25,7 @@ from vpx_identity_builder.export.bundle import bundle
 from vpx_identity_builder.export.folder import SET_FOLDER, publish, published_content
 from vpx_identity_builder.names import content_hash
 from vpx_identity_builder.place import check_memory
+from vpx_identity_builder.published import held_runs
 from vpx_identity_builder.rebuilding import Rebuilt, context_of, leaving, let_leave, rebuilt
 from vpx_identity_builder.remarks import recognitions, run_notes
 from vpx_identity_builder.runlog.reader import RunLog, opened_to_read
@@ -97,7 +98,7 @@ def run(asked: Request) -> int:
             _show(log.header, made, time.perf_counter() - start)
             typer.echo(str(target))
         _settle(log, made, asked, count)
-    _say(made)
+    _say(made, asked)
     if made.run.hooks.faults:
         return INTERNAL
     return 0 if made.result.persons else NOBODY
@@ -109,9 +110,9 @@ def _check_folder(folder: Path) -> None:
         return
     inside = sorted(path.parent.name for path in folder.glob(f"*/{LOG_NAME}"))
     if inside:
-        runs = f"the run {inside[0]}: give" if len(inside) == 1 else f"the runs {', '.join(inside)}: give one, as in"
-        raise InputError(str(folder), f"there is no run log in it; it holds {runs} {folder / inside[0]}")
+        raise InputError(str(folder), f"there is no run log in it; {held_runs(folder, inside)}")
     refuse_too_deep(folder)
+    refuse_missing(folder)
 
 
 def _settle(log: RunLog, made: Rebuilt, asked: Request, count: int) -> None:
@@ -137,13 +138,13 @@ def _show(header: Header, made: Rebuilt, seconds: float) -> None:
         note(f"{name}: {remark}")
 
 
-def _say(made: Rebuilt) -> None:
+def _say(made: Rebuilt, asked: Request) -> None:
     for fault in made.run.hooks.faults:
         say(str(fault))
     if made.lost:
-        note(
-            f"{counted(made.lost, 'picture')} wanted now, but not kept, and the source is gone; the best kept stand in"
-        )
+        pictures = f"{counted(made.lost, 'picture')} wanted now, but not kept, and the source is gone"
+        hint = "" if asked.source is not None else "; if the video is elsewhere, name it with --source"
+        note(f"{pictures}; the best kept stand in{hint}")
 
 
 def _opener(decode: Mapping[str, str]) -> Callable[[Path], FileSource | ImageSource | IsolatedSource]:
@@ -159,8 +160,8 @@ def _opener(decode: Mapping[str, str]) -> Callable[[Path], FileSource | ImageSou
 
     filed = {key: item for key, item in other_modules(os.environ, Path.cwd()).items() if key.startswith(DECODE)}
     found = collected(decode, filed, os.environ)
-    if found.problems:
-        raise SettingsError(list(found.problems))
+    if problems := checked((), found).problems:
+        raise SettingsError(problems)
     return Decoding.of(found.texts).source
 
 

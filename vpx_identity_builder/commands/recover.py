@@ -9,7 +9,7 @@ import typer
 
 from vpx_identity_builder.claim import NAME, clear_up
 from vpx_identity_builder.commands.edge import combined, exit_code, explain, say
-from vpx_identity_builder.commands.runs import refuse_too_deep, refuse_unwritable
+from vpx_identity_builder.commands.runs import refuse_missing, refuse_too_deep, refuse_unwritable
 from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.errors import IdentityBuilderError, RunLogError
 from vpx_identity_builder.export.folder import SET_FOLDER
@@ -30,6 +30,7 @@ def run(given: Path) -> int:
     folders = runs_of(given)
     if not folders:
         refuse_too_deep(given)
+        refuse_missing(given)
         raise RunLogError(given, "there is no run log here or one folder below")
     return combined([_one(folder) for folder in folders])
 

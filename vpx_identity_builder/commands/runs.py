@@ -12,6 +12,14 @@ DEEPEST = 3
 """How far below a run's folder its folders of images are."""
 
 
+def refuse_missing(folder: Path) -> None:
+    """Raise `InputError` where there is nothing of that name, or a file."""
+    if not folder.exists():
+        raise InputError(str(folder), "it does not exist; give the folder OUTPUT/VIDEO that a build printed")
+    if not folder.is_dir():
+        raise InputError(str(folder), "it is a file; give the folder OUTPUT/VIDEO that a build printed")
+
+
 def refuse_too_deep(folder: Path) -> None:
     """Raise `InputError` with the run's folder where the given one lies within it, as that of the set does."""
     above = (folder if folder.name else folder.absolute()).parents

@@ -12,9 +12,9 @@ def counted(count: int, one: str, several: str = "") -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str], most: int = 1, likeness: float = 0.8) -> str:
-    """`did you mean this or that?`: up to `most` known names that are nearly this one, empty where none is.
+    """`did you mean this, that or another?`: up to `most` known names that are nearly this one, empty where none is.
 
     `likeness`: 0..1 as `difflib` measures it, from which on a name is nearly the same.
     """
     near = get_close_matches(name, list(known), n=most, cutoff=likeness)
-    return f"did you mean {' or '.join(near)}?" if near else ""
+    return f"did you mean {' or '.join([', '.join(near[:-1]), near[-1]] if near[1:] else near)}?" if near else ""

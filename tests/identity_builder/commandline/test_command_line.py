@@ -127,6 +127,13 @@ def test_wrong_usage_is_code_2() -> None:
     assert call("nonsense").exit_code == 2
 
 
+def test_the_list_of_commands_is_whole_sentences() -> None:
+    shown = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "80"}).stdout
+    commands = shown.partition("Commands:\n")[2].splitlines()
+    assert len(commands) == len(app.registered_commands)
+    assert all(line.endswith(".") and not line.endswith("...") for line in commands)
+
+
 def test_config_tells_whether_all_is_valid_and_shows_origins() -> None:
     brief = call("config", env={"VPX_IDENTITY_BUILDER__STOP_YAW": "5"})
     assert (brief.exit_code, brief.stdout) == (
@@ -259,8 +266,10 @@ def test_schema_prints_and_writes_the_documents(tmp_path: Path) -> None:
     assert json.loads(call("schema", "image_meta").stdout) == json_schema()["image_meta"]
     assert call("schema", "-o", tmp_path).exit_code == 0
     assert sorted(path.stem for path in tmp_path.glob("*.json")) == sorted(json_schema())
-    unknown = call("schema", "nothing")
+    unknown, misspelt = call("schema", "nothing"), call("schema", "image-meta")
     assert (unknown.exit_code, "one of person_meta" in unknown.stderr) == (2, True)
+    said = "error: there is no document 'image-meta'; did you mean image_meta"
+    assert (misspelt.exit_code, misspelt.stderr.startswith(said)) == (2, True)
 
 
 def test_assignments_are_sorted_by_module_and_the_last_one_wins() -> None:
@@ -284,9 +293,10 @@ def photo_folder(folder: Path, count: int = 3) -> Path:
 def test_an_input_that_is_given_twice_is_built_once(tmp_path: Path) -> None:
     photos = photo_folder(tmp_path)
     (tmp_path / "link").symlink_to(photos)
-    for again in (photos / ".." / "photos", tmp_path / "link"):
+    same = f"the same as {photos}"
+    for again, how in ((photos, "given twice"), (photos / ".." / "photos", same), (tmp_path / "link", same)):
         done = call("build", photos, again, "-o", tmp_path / "out")
-        said = f"note: {again}: it is {photos} once more, and is built once"
+        said = f"note: {again}: {how}, so it is built once"
         assert (done.exit_code, done.stderr.splitlines()[0]) == (4, said)
         assert done.stdout.count("all photos") == 1
     shutil.copytree(photos, tmp_path / "copy")

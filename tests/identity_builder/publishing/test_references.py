@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -97,8 +98,13 @@ def test_what_cannot_be_asked_is_named(ride: Path, arguments: dict[str, object],
 
 
 def test_what_is_no_run_is_named_with_the_runs_that_are_there(ride: Path) -> None:
-    with pytest.raises(InputError, match="it holds the runs ride: give one of them"):
+    with pytest.raises(InputError, match=f"it holds the run ride: give {ride}$"):
         select_refs(ride.parent)
+    shutil.copytree(ride, ride.parent / "another")
+    with pytest.raises(InputError, match=f"it holds the runs another, ride: give one, as in {ride.parent}/another$"):
+        select_refs(ride.parent)
+    with pytest.raises(InputError, match="it is a file; give the folder OUTPUT/VIDEO"):
+        select_refs(ride / "identity_builder" / "result.json")
     with pytest.raises(InputError, match="it does not exist"):
         select_refs(ride / "nowhere")
     (ride / "identity_builder" / "person_0" / "meta.json").unlink()
@@ -173,7 +179,7 @@ def test_the_command_prints_paths_alone_and_the_rest_apart(ride: Path) -> None:
         "cov_yaw0_pitch0_smile",
         "cov_yaw30_pitch15_mouth_open",
     ]
-    assert done.stderr.splitlines()[0].startswith("2 anchor, 2 coverage, 0 challenge; ratio 15:75:10 (poses or")
+    assert done.stderr.splitlines()[0].startswith("2 anchors, 2 coverage, 0 challenge; ratio 15:75:10 (poses or")
     assert done.stderr.splitlines()[-1] == "avoid: dark, underexposed face, heavy shadow, image noise"
 
 

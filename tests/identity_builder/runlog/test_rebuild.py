@@ -109,6 +109,7 @@ def test_environment_and_files_have_no_say(tmp_path: Path, monkeypatch: pytest.M
         ("identity_builder.extra_inputs=face.parse", "acts before the run log is written"),
         ("identity_builder.face_detect_pitch=reversed", "acts before the run log is written"),
         ("face.detect.det_size=512", "acts before the run log is written"),
+        ("decode.cpu_s=0", "wrong setting: decode.cpu_s must be a whole number in 1..3600, not '0' [--set]"),
         ("identity_builder.window_fps=20", "acts before the run log is written"),
         ("identity_builder.stop_yaw=1", "says when to stop looking at the video; `identity-builder build` it anew"),
         ("identity_builder.output_dir=elsewhere", "a rebuild stays in its folder"),
@@ -168,6 +169,15 @@ def test_no_log_is_said(tmp_path: Path) -> None:
     assert (done.exit_code, done.stderr) == (3, f"error: run log {tmp_path / 'run.sqlite'}: there is no run log\n")
 
 
+@pytest.mark.parametrize("command", ["rebuild", "recover"])
+def test_what_is_no_folder_is_said(tmp_path: Path, command: str) -> None:
+    (tmp_path / "ride.mp4").touch()
+    for name, said in (("ride.mp4", "it is a file"), ("nowhere", "it does not exist")):
+        done = call(command, tmp_path / name)
+        assert (done.exit_code, done.stderr.count("\n")) == (3, 1)
+        assert f"cannot read {tmp_path / name}: {said}; give the folder OUTPUT/VIDEO" in done.stderr
+
+
 def test_an_output_folder_is_told_from_a_run(tmp_path: Path) -> None:
     ride(tmp_path, 2.0, (RIDER,))
     one = call("rebuild", tmp_path)
@@ -194,7 +204,7 @@ def test_pictures_that_are_gone_are_reported_and_the_best_kept_stand_in(tmp_path
     done = call("rebuild", tmp_path / "ride", "--set", "identity_builder.smoothing_alpha=0.5")
     assert done.exit_code == 0, done.output
     assert "note: " in done.stderr
-    assert "the source is gone" in done.stderr
+    assert "the source is gone; the best kept stand in; if the video is elsewhere, name it with --source" in done.stderr
     result = json.loads((tmp_path / "ride" / "identity_builder" / "result.json").read_text())
     assert len(result["persons"]) == 2
     assert all(person["coverage_count"] for person in result["persons"])

@@ -108,7 +108,7 @@ def test_all_problems_come_at_once_each_with_its_origin(tmp_path: Path) -> None:
     (tmp_path / "identity_builder.toml").write_text("[identity_builder]\nstop_yaw = 9\n")
     found = problems({"anchor_max": 3, "video_id": "../up"}, {"VPX_IDENTITY_BUILDER__JPEG_QUALITY": "80"}, cwd=tmp_path)
     assert found == [
-        "anchor_max = 3: no such setting; did you mean anchors_max or anchors_min or anchor_gap_ms? [argument]",
+        "anchor_max = 3: no such setting; did you mean anchors_max, anchors_min or anchor_gap_ms? [argument]",
         "stop_yaw = 9: must be a whole number from 1 to 7 (of 7 bins) [file identity_builder.toml]",
         "jpeg_quality = '80': must be a whole number from 95 to 100 (JPEG quality) "
         "[environment VPX_IDENTITY_BUILDER__JPEG_QUALITY]",
