@@ -77,7 +77,7 @@ def plan(
     going = [*made.images, *made.documents, *made.copies, *(path for path, number in made.logs if number is None)]
     made.elsewhere = other_names(going)
     again = made.erased_before and (made.bank_missing or banks_named or made.given_up)
-    if made.empty and not again:
+    if made.empty and not again and not made.unnoted:
         if made.shown:
             read_person(made.set_folder, target.person_id or 0)
         if not made.bank_missing:

@@ -48,7 +48,11 @@ def add_note(folder: Path, video_id: str, erasure: Erasure) -> Path:
     fresh = path.with_name(f".{NOTE}.new")
     fresh.unlink(missing_ok=True)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    LocalFiles().write(fresh, note.to_json().encode())
+    try:
+        LocalFiles().write(fresh, note.to_json().encode())
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
     fresh.replace(path)
     path.chmod(FILE_MODE)
     return path

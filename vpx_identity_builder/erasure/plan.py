@@ -87,6 +87,12 @@ class Plan:
         note = read_note(self.target.folder / NOTE)
         return self.target.what == "video" and note is not None
 
+    @property
+    def unnoted(self) -> bool:
+        """An earlier call removed everything, and there was no room for the note of it."""
+        folder = self.target.folder
+        return self.target.what == "video" and folder.is_dir() and not any(folder.iterdir())
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

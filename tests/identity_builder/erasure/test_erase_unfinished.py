@@ -150,6 +150,28 @@ def test_a_video_goes_from_a_full_disk_and_is_searched_for(out: Path, monkeypatc
     assert (list(files(out)), held(out, vectors)) == (["ride/erased.json"], 0)
 
 
+def test_what_went_without_room_for_its_note_is_noted_by_the_next_call(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors = embeddings(out)
+
+    def full(_self: LocalFiles, path: Path, _data: bytes) -> None:
+        path.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalFiles, "write", full)
+        done = call("erase", out, "--video", "ride")
+    assert (done.exit_code, "No space left" in done.output) == (1, True), done.output
+    assert (files(out), held(out, vectors)) == ({}, 0)
+    assert call("erase", out, "--video", "ride", "--dry-run").exit_code == 0
+    assert files(out) == {}
+    assert call("erase", out, "--video", "ride").exit_code == 0
+    assert list(files(out)) == ["ride/erased.json"]
+    assert call("erase", out, "--video", "ride").exit_code == 3
+    assert call("erase", out, "--video", "other").exit_code == 3
+
+
 def test_a_killed_build_beside_the_old_log_ends_no_erasure(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken_off(out, monkeypatch, "--person", 0)
     ride(out.parent / "other", 2.0)
