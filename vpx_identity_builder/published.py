@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vpx_identity_builder.documents import person_folder
+from vpx_identity_builder.erasure.note import NOTE
 from vpx_identity_builder.errors import InputError, QueryError
 from vpx_identity_builder.export.bundle import SET_FOLDERS
 from vpx_identity_builder.export.folder import SET_FOLDER
@@ -51,6 +52,8 @@ def find_set(out: Path) -> Path:
         raise InputError(str(out), "it is a file; give the folder OUTPUT/VIDEO that a build printed")
     inside = sorted(path.parent.parent.name for path in out.glob(f"*/{SET_FOLDER}/{RESULT}"))
     hint = f"; {held_runs(out, inside)}" if inside else ""
+    if not hint and (out / NOTE).is_file():
+        hint = f": what was kept of this video was erased, {NOTE} says when"
     if not hint and any(out.glob(f"*/{LOG_NAME}")):
         hint = f"; {_unpublished(out)}"
     raise InputError(str(out), f"there is no identity set in it{hint}")

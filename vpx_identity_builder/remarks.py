@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from .core.results import RunResult, StopReason
 from .core.words import counted
+from .reasons import in_words
 
 MEMORIES = ("memory:", "momentbank:")
 """How the source of a prototype begins where a memory bank stands for it."""
@@ -72,8 +73,18 @@ def _nobody(result: RunResult, photos: bool) -> Iterator[str]:
         reasons = sorted({person.reason for person in result.unpublished})
         yield (
             f"Faces were found in {counted(result.frames_with_faces, noun)}, but nobody is published: "
-            f"{'; '.join(reasons) or 'no face passed the gates'}."
+            f"{'; '.join(reasons) or 'no face passed the gates'}.{_most_often_wrong(result)}"
         )
+
+
+def _most_often_wrong(result: RunResult) -> str:
+    """A further sentence on what spoilt the most faces; empty where nothing did."""
+    spoilt = {code: count for code, count in result.fates.items() if code.startswith("gate:")}
+    if not spoilt:
+        return ""
+    code = max(spoilt, key=lambda one: (spoilt[one], one))
+    share = f"{spoilt[code]} of {counted(sum(result.fates.values()), 'face')}"
+    return f" Most often wrong: {in_words(code).removeprefix('not kept: ')} ({share})."
 
 
 def _too_many(result: RunResult) -> Iterator[str]:

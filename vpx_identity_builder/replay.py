@@ -26,7 +26,9 @@ from .settings import Settings
 
 logger = logging.getLogger(__name__)
 
-LEFT_THE_LOG = "left_the_log: what was known of this person was deleted from the run log"
+LEFT_THE_LOG = (
+    "left_the_log: what was known of this person was deleted from the run log; only a new build sees them again"
+)
 SAME_VECTOR = 1.0 - 1e-5
 
 CropId = tuple[int, IntBox]

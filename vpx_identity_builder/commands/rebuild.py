@@ -113,6 +113,10 @@ def _check_folder(folder: Path) -> None:
         raise InputError(str(folder), f"there is no run log in it; {held_runs(folder, inside)}")
     refuse_too_deep(folder)
     refuse_missing(folder)
+    if (folder / SET_FOLDER).is_dir():
+        raise InputError(
+            str(folder), "its run log is switched off, erased or expired; `identity-builder build` it anew"
+        )
 
 
 def _settle(log: RunLog, made: Rebuilt, asked: Request, count: int) -> None:

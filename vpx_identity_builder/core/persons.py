@@ -232,7 +232,7 @@ def rank(
 
 def _why_not(person: Person, score: float, most: int, chosen: int, config: PersonConfig, frontal: bool) -> str | None:
     if person.prototype is None:
-        return "no_identity: no usable Face-ID embedding of this person"
+        return "no_identity: no face of this person passed the gates with a Face-ID embedding"
     if person.recognised < config.min_frames:
         return f"too_few_frames: recognised in {person.recognised}, needed {config.min_frames}"
     doubts = (len(person.strict) < config.prototype_min_strict) + (not frontal)

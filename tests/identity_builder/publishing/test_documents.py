@@ -200,7 +200,10 @@ def test_pair_document_tells_position_and_scale(result_of: Callable[[int], RunRe
 
 def test_a_run_without_persons_says_why(result_of: Callable[[int], RunResult], context: RunContext) -> None:
     nobody = result_of(0)
-    assert result_meta(nobody, context).notes == ["Faces were found in 600 frames, but nobody is published: too_brief."]
+    said = "Faces were found in 600 frames, but nobody is published: too_brief."
+    assert result_meta(replace(nobody, fates={"not_novel": 3}), context).notes == [said]
+    spoilt = replace(nobody, fates={"gate:edge": 1, "gate:face_px": 5, "not_novel": 9})
+    assert result_meta(spoilt, context).notes == [f"{said} Most often wrong: the face is too small (5 of 15 faces)."]
     empty = replace(nobody, frames_with_faces=0, unpublished=())
     assert result_meta(empty, context).notes == ["No face was found in 1235 frames."]
     assert result_meta(replace(empty, frames=0), context).notes == ["No frame was read."]

@@ -112,6 +112,12 @@ def test_what_is_no_run_is_named_with_the_runs_that_are_there(ride: Path) -> Non
         select_refs(ride)
 
 
+def test_an_erased_run_is_said_to_be_erased(tmp_path: Path) -> None:
+    (tmp_path / "erased.json").write_text("{}")
+    with pytest.raises(InputError, match=r"what was kept of this video was erased, erased\.json says when"):
+        select_refs(tmp_path)
+
+
 def test_one_reference_is_an_anchor_however_few_are_asked_for(ride: Path) -> None:
     assert names(select_refs(ride, 0, 1).paths) == ["anchor_001"]
     assert names(select_refs(ride, 0, 2).paths) == ["anchor_001", "cov_yaw0_pitch0_smile"]

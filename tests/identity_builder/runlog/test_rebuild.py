@@ -178,6 +178,13 @@ def test_what_is_no_folder_is_said(tmp_path: Path, command: str) -> None:
         assert f"cannot read {tmp_path / name}: {said}; give the folder OUTPUT/VIDEO" in done.stderr
 
 
+def test_a_set_without_a_log_is_to_be_built_anew(tmp_path: Path) -> None:
+    ride(tmp_path, 2.0, (RIDER,), run_log=False)
+    done = call("rebuild", tmp_path / "ride")
+    said = "its run log is switched off, erased or expired; `identity-builder build` it anew"
+    assert (done.exit_code, done.stderr) == (3, f"error: cannot read {tmp_path / 'ride'}: {said}\n")
+
+
 def test_an_output_folder_is_told_from_a_run(tmp_path: Path) -> None:
     ride(tmp_path, 2.0, (RIDER,))
     one = call("rebuild", tmp_path)
