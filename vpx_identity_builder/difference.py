@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .core.types import Box
 from .core.words import counted
 from .documents_parts import int_box, milliseconds
 from .errors import ExportError
@@ -77,7 +76,8 @@ def difference(
         for image in person.images:
             shown = Shown(image.path.rpartition(".")[0], image.meta)
             new[shown.key] = shown
-    faces = (made.places or log.boxes()) if new.keys() ^ before.keys() else {}
+    places = (made.places or log.boxes()) if new.keys() ^ before.keys() else {}
+    faces = {place: (milliseconds(t_ns), int_box(box)) for place, (t_ns, box) in places.items()}
     was = _codes(faces, log.codes())
     now = _codes(faces, {(frame, face): code for frame, face, _, code in made.fates}) if made.fates else was
     people = _people(faces, _numbers(log, made))
@@ -105,18 +105,14 @@ def _numbers(log: RunLog, made: Rebuilt) -> Mapping[Place, int]:
     return {(frame, face): last.get(str(number), number) for frame, face, number, _ in made.fates}
 
 
-def _people(faces: Mapping[Place, tuple[int, Box]], numbers: Mapping[Place, int]) -> dict[Key, Whose]:
+def _people(faces: Mapping[Place, Key], numbers: Mapping[Place, int]) -> dict[Key, Whose]:
     """Whose each face is."""
     times: dict[int, list[float]] = {}
-    for place, (t_ns, _) in faces.items():
+    for place, (time_ms, _) in faces.items():
         if place in numbers:
-            times.setdefault(numbers[place], []).append(milliseconds(t_ns))
+            times.setdefault(numbers[place], []).append(time_ms)
     whose = {number: Whose(number, len(seen), min(seen), max(seen)) for number, seen in times.items()}
-    return {
-        (milliseconds(t_ns), int_box(box)): whose[numbers[place]]
-        for place, (t_ns, box) in faces.items()
-        if place in numbers
-    }
+    return {key: whose[numbers[place]] for place, key in faces.items() if place in numbers}
 
 
 def _not_published(
@@ -138,9 +134,9 @@ def _unlike(told: Unpublished, person: Whose) -> tuple[float, int]:
     return apart_ms, abs(told.frames_seen - person.faces)
 
 
-def _codes(faces: Mapping[Place, tuple[int, Box]], codes: Mapping[Place, str]) -> dict[Key, str]:
+def _codes(faces: Mapping[Place, Key], codes: Mapping[Place, str]) -> dict[Key, str]:
     """Reason codes by what a document says of a face."""
-    return {(milliseconds(t_ns), int_box(box)): codes[place] for place, (t_ns, box) in faces.items() if place in codes}
+    return {key: codes[place] for place, key in faces.items() if place in codes}
 
 
 def _moment(key: Key) -> str:
