@@ -276,15 +276,17 @@ class IdentitySetBuilder:
 
     def _take_pair(self, frame: WaitingFrame) -> None:
         """Offer the two leading persons' faces as a pair image (§12)."""
+        if len(self.last_fates) < 2 or self.config.selection.pair_max == 0:
+            return
         leading, _ = self._cast.ranked(self._frames, self.config)
         found = {f.person: f.assignment for f in self.last_fates if f.person in {p.number for p, _ in leading[:2]}}
-        if len(found) < 2 or self.config.selection.pair_max == 0:
+        if len(found) < 2:
             return
         faces = [(self._cast.riders[number], assignment) for number, assignment in found.items()]
         everybody = [fate.assignment.sample for fate in self.last_fates]
-        draft = draft_pair(faces, everybody, self.scales, self.config)
         slots = self._cast.pairs.get(frozenset(found), PairSlots())
-        if draft is not None and slots.wants(draft.pair, draft.score):
+        draft = draft_pair(faces, everybody, slots, self.scales, self.config)
+        if draft is not None:
             image = frame.encode(draft.pair.crop_box)
             if image is None:
                 return

@@ -15,7 +15,7 @@ from .config import Config
 from .gates import passes_strict
 from .meeting import is_confirmed
 from .offer import Scales, crop_box, other_boxes
-from .pair import lids_down, pair_score, together
+from .pair import PairFace, PairSlots, lids_down, pair_score, together
 from .results import PairCandidate
 from .tracks import Assignment
 from .types import Candidate, FaceSample
@@ -30,26 +30,36 @@ class PairDraft:
 
 
 def draft_pair(
-    faces: Sequence[tuple[Rider, Assignment]], everybody: Sequence[FaceSample], scales: Scales, cfg: Config
+    faces: Sequence[tuple[Rider, Assignment]],
+    everybody: Sequence[FaceSample],
+    slots: PairSlots,
+    scales: Scales,
+    cfg: Config,
 ) -> PairDraft | None:
-    """The pair image of two riders, None where it would not be a good one. `everybody`: all faces of the frame."""
+    """The pair image of two riders, None where it would not be a good one or not be kept.
+
+    `everybody`: all faces of the frame. `slots`: what is kept of the two.
+    """
     if not all(_is_worthy(rider, assignment.sample, scales, cfg) for rider, assignment in faces):
         return None
     (one, left), (two, right) = sorted(faces, key=lambda face: face[1].sample.bbox)
     overlap = geometry.iou(left.sample.bbox, right.sample.bbox)
     if overlap > cfg.selection.pair_overlap:
         return None
-    first, second = _member(one, left, cfg), _member(two, right, cfg)
-    if EYES_CLOSED in (first.buckets.expression, second.buckets.expression):
-        return None
-    crop = geometry.union(first.crop_box, second.crop_box)
-    others = set(other_boxes(left.sample, everybody)) - {right.sample.bbox}
-    if geometry.contains_other_face(crop, left.sample.bbox, sorted(others)):
+    shown = _shown(one, left, cfg), _shown(two, right, cfg)
+    if any(buckets.expression == EYES_CLOSED for _, buckets in shown):
         return None
     quality = scales.policy.quality
     qualities = (quality(left.sample, cfg.gates), quality(right.sample, cfg.gates))
     both = left.sample, right.sample
     score = pair_score(qualities, together(*both), overlap, lids_down(*both))
+    if not slots.wants_faces(*shown, score):
+        return None
+    first, second = _member(shown[0], left, cfg), _member(shown[1], right, cfg)
+    crop = geometry.union(first.crop_box, second.crop_box)
+    others = set(other_boxes(left.sample, everybody)) - {right.sample.bbox}
+    if geometry.contains_other_face(crop, left.sample.bbox, sorted(others)):
+        return None
     return PairDraft(PairCandidate(first, second, crop, b"", overlap), score)
 
 
@@ -58,7 +68,11 @@ def _is_worthy(rider: Rider, sample: FaceSample, scales: Scales, cfg: Config) ->
     return strict and is_confirmed(sample, rider.person, scales.face_id)
 
 
-def _member(rider: Rider, assignment: Assignment, cfg: Config) -> Candidate:
-    buckets = classify(assignment.sample, rider.person.brightness.median, cfg.selection)
-    crop = crop_box(assignment.sample, assignment.tracklet.smooth_box, (), cfg.selection.crop_scale)
-    return Candidate(assignment.sample, buckets, crop, b"", 0.0)
+def _shown(rider: Rider, assignment: Assignment, cfg: Config) -> PairFace:
+    return assignment.sample, classify(assignment.sample, rider.person.brightness.median, cfg.selection)
+
+
+def _member(shown: PairFace, assignment: Assignment, cfg: Config) -> Candidate:
+    sample, buckets = shown
+    crop = crop_box(sample, assignment.tracklet.smooth_box, (), cfg.selection.crop_scale)
+    return Candidate(sample, buckets, crop, b"", 0.0)

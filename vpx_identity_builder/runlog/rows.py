@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from vpx_identity_builder.core.types import CoveredParts, FaceSample, ToldOcclusion
@@ -94,10 +94,9 @@ def read_frame(row: Sequence[Any], faces: Sequence[Sequence[Any]], told: Told = 
     if crc(seq, data.decode("utf-8", "replace"), count) != check or not whole:
         raise MalformedError(f"frame {seq} is not what was written")
     said = loads(data)
-    translation = restored(Translation, said, samples=())
+    read = [read_face(face, told) for face in faces]
+    translation = restored(Translation, said, samples=tuple(sample for sample, _ in read))
     t_ns = said.get("t_ns")
     if not isinstance(t_ns, int) or isinstance(t_ns, bool):
         raise MalformedError(f"frame {seq} has no time")
-    read = [read_face(face, told) for face in faces]
-    samples = tuple(sample for sample, _ in read)
-    return LoggedFrame(seq, t_ns, replace(translation, samples=samples), tuple(flag for _, flag in read))
+    return LoggedFrame(seq, t_ns, translation, tuple(flag for _, flag in read))

@@ -201,12 +201,14 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 def crc(*parts: bytes | str | float | None) -> int:
     """CRC-32 of a row's columns, told apart by kind and length."""
-    pieces: list[bytes] = []
+    check = 0
     for part in parts:
-        data = part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogatepass")
-        mark = b"n" if part is None else b"b" if isinstance(part, bytes) else b"t"
-        pieces += (mark, b"%d:" % len(data), data)
-    return zlib.crc32(b"".join(pieces))
+        if isinstance(part, bytes):
+            check = zlib.crc32(part, zlib.crc32(b"b%d:" % len(part), check))
+        else:
+            data = str(part).encode("utf-8", "surrogatepass")
+            check = zlib.crc32(b"%b%d:%b" % (b"n" if part is None else b"t", len(data), data), check)
+    return check
 
 
 def remove(path: Path) -> None:
