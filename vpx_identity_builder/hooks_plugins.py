@@ -57,6 +57,11 @@ def installed() -> list[Installed]:
     return [_described(point) for point in _points()]
 
 
+def installed_names() -> list[str]:
+    """Names of the installed plugins; none of them is loaded."""
+    return [point.name for point in _points()]
+
+
 def hooks_of(plugin: object) -> tuple[str, ...]:
     """Names of the hooks that a plugin implements. Raises `PluginValidationError` for one that does
     not exist or asks for what there is not."""

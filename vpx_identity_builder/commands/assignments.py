@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vpx_identity_builder.commands.modules import checked, collected, setting_keys
+from vpx_identity_builder.commands.without_effect import without_effect
 from vpx_identity_builder.core.words import did_you_mean
 from vpx_identity_builder.errors import SettingProblem, SettingsError
 from vpx_identity_builder.settings import Settings, resolve, specs
@@ -19,7 +20,8 @@ class Effective:
     """What a run goes by: our own settings as given and as resolved, its other modules, and their settings.
 
     `others` and `origins` are by `module.key`; what the modules read from the environment themselves is not in them.
-    `unread`: lines on environment variables that nobody reads, though they look like settings.
+    `unread`: lines on environment variables that nobody reads, though they look like settings, and on settings that
+    change nothing.
     """
 
     own: Mapping[str, object]
@@ -57,7 +59,7 @@ def effective(texts: Sequence[str], forced: Mapping[str, object] | None = None) 
     if problems:
         raise SettingsError(problems)
     keys = [f"{MODULE}.{key}" for key in specs()] + setting_keys(run.modules)
-    unread = tuple(misspelt_variables(os.environ, keys))
+    unread = (*misspelt_variables(os.environ, keys), *without_effect(settings, run.modules))
     return Effective(own, settings, run.modules, run.texts, {key: found.origins[key] for key in run.texts}, unread)
 
 

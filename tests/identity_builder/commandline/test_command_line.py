@@ -99,6 +99,26 @@ def test_variables_that_nobody_reads_are_named(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        ("plugins_off=nobody", "plugins_off names 'nobody', which is no installed plugin"),
+        ("extra_inputs=face.pars", "extra_inputs names 'face.pars', which is no module of this run"),
+        (
+            "highlight_inputs=face.detct",
+            "highlight_inputs names 'face.detct', which is no module of this run; did you mean face.detect?",
+        ),
+        ("memory_person=anna", "memory_person names people of a memory, and there is none without memory_bank"),
+    ],
+)
+def test_a_setting_that_changes_nothing_is_named(tmp_path: Path, assignment: str, said: str) -> None:
+    words = ("--set", f"identity_builder.{assignment}")
+    assert call("config", *words).stderr == f"note: {said}\n"
+    assert call("build", tmp_path / "none.mp4", *words).stderr.startswith(f"note: {said}\n")
+    for right in ("plugins_off=", "extra_inputs=face.detect", "memory_bank=bank"):
+        assert call("config", "--set", f"identity_builder.{right}").stderr == ""
+
+
+@pytest.mark.parametrize(
     ("words", "code", "said"),
     [
         (["http://host/a.mp4"], 3, "cannot read http://host/a.mp4: it is an address: only local files are read"),
