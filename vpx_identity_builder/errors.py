@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 
 class IdentityBuilderError(Exception):
@@ -172,5 +173,5 @@ class UnfinishedErasureError(IdentityBuilderError):
         self.person_id = person_id
         who = "the video" if person_id is None else f"person {person_id}"
         person = "" if person_id is None else f" --person {person_id}"
-        again = f"identity-builder erase {folder.parent} --video {folder.name}{person}"
+        again = f"identity-builder erase {quote(str(folder.parent))} --video {quote(folder.name)}{person}"
         super().__init__(f"{folder}: an erasure of {who} broke off; complete it first: `{again}`")

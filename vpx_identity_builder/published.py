@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from vpx_identity_builder.documents import person_folder
 from vpx_identity_builder.erasure.note import NOTE
@@ -67,7 +68,9 @@ def held_runs(out: Path, names: Sequence[str]) -> str:
 
 
 def _unpublished(out: Path) -> str:
-    return f"a run there published nothing, only its log is there: run `identity-builder recover {out}` first"
+    return (
+        f"a run there published nothing, only its log is there: run `identity-builder recover {quote(str(out))}` first"
+    )
 
 
 def read_result(folder: Path) -> ResultMeta:

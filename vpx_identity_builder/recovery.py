@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from .core.results import RunResult, StopReason
 from .erasure.unfinished import refuse_unfinished
@@ -72,7 +73,9 @@ def way_back(folder: Path) -> str:
     """After a run that could not be published: what publishes it, as the end of a sentence; empty without its log."""
     if not (folder / NEXT_NAME).is_file() and ((folder / SET_FOLDER).exists() or not (folder / LOG_NAME).is_file()):
         return ""
-    return f"; what was seen is kept: once that is put right, `identity-builder recover {folder}` publishes it"
+    return (
+        f"; what was seen is kept: once that is put right, `identity-builder recover {quote(str(folder))}` publishes it"
+    )
 
 
 def recover(folder: Path) -> Recovered:

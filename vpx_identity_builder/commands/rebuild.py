@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def run(asked: Request) -> int:
     with opened_to_read(path) if asked.dry_run else RunLog(path) as log:
         _check_source(asked.source, log.header)
         if log.ending.reason is None or not log.ending.published:
-            hint = f"`identity-builder recover {asked.folder}` first"
+            hint = f"`identity-builder recover {quote(str(asked.folder))}` first"
             raise RunLogError(log.path, f"its run did not end in order; {hint}")
         target = asked.folder / SET_FOLDER
         if published_content(target) not in (None, log.header.content_sha256):
@@ -113,7 +114,7 @@ def _check_folder(folder: Path) -> None:
         raise InputError(str(folder), f"there is no run log in it; {held_runs(folder, inside)}")
     refuse_too_deep(folder)
     refuse_missing(folder)
-    if (folder / SET_FOLDER).is_dir():
+    if any(folder.glob(SET_FOLDER)):
         raise InputError(
             str(folder), "its run log is switched off, erased or expired; `identity-builder build` it anew"
         )

@@ -7,13 +7,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from vpx_identity_builder.core.results import PersonSet, RunResult, StopReason
+from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.names import printable
 from vpx_identity_builder.remarks import FRAME_LIMIT, TRUNCATED
 
 
 def show(name: str, result: RunResult, seconds: float, *, photos: bool) -> None:
     """Print the table of one input. `seconds`: how long it took. `photos`: it was photos, not a video."""
-    Console().print(_table(name, result, seconds, photos))
+    console = Console()
+    console.print(_table(name, result, seconds, photos))
+    if result.pair:
+        console.print(f"both in one picture: {counted(len(result.pair), 'pair image')}", highlight=False)
 
 
 def _table(name: str, result: RunResult, seconds: float, photos: bool) -> Table:

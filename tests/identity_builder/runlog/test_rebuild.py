@@ -127,11 +127,15 @@ def test_what_a_rebuild_cannot_change_is_said(tmp_path: Path, assignment: str, w
 
 def test_a_rebuild_says_what_a_build_says(tmp_path: Path) -> None:
     ride(tmp_path)
+    pairs = sum(name.startswith("pair/") and name.endswith(".jpg") for name in published(tmp_path))
+    both = call("rebuild", tmp_path / "ride").stdout
+    assert f"\nboth in one picture: {pairs} pair images\n" in both
     done = call("rebuild", tmp_path / "ride", "--set", "identity_builder.max_persons=1")
     lines = done.stdout.splitlines()
     assert (lines[0].rstrip(), lines[-1]) == ("ride", str(tmp_path / "ride" / "identity_builder"))
     assert lines[1].split()[:4] == ["person", "track", "score", "anchors"]
     assert [line.split()[0] for line in lines[2:-1]] == ["0"]
+    assert "both in one picture" not in done.stdout
     assert "note: ride: 1 more person was seen: max_persons is 1, the most prominent are published." in done.stderr
 
 
@@ -157,11 +161,12 @@ def test_a_bank_of_another_model_is_said_as_a_build_says_it(tmp_path: Path) -> N
 
 
 def test_a_run_that_was_killed_is_recovered_first(tmp_path: Path) -> None:
-    killed(tmp_path)
-    done = call("rebuild", tmp_path / "ride")
+    out = tmp_path / "my rides"
+    killed(out)
+    done = call("rebuild", out / "ride")
     assert done.exit_code == 3
-    assert f"`identity-builder recover {tmp_path / 'ride'}` first" in done.stderr
-    assert not (tmp_path / "ride" / "identity_builder").exists()
+    assert f"`identity-builder recover '{out / 'ride'}'` first" in done.stderr
+    assert not (out / "ride" / "identity_builder").exists()
 
 
 def test_no_log_is_said(tmp_path: Path) -> None:
