@@ -6,7 +6,6 @@ number that each log knows them by is noted beforehand. Nothing of a face is.
 
 from __future__ import annotations
 
-import errno
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,11 +17,10 @@ from pydantic import Field, ValidationError
 from vpx_identity_builder.erasure.age import runs_in
 from vpx_identity_builder.erasure.note import Erasure
 from vpx_identity_builder.errors import UnfinishedErasureError
-from vpx_identity_builder.export.files import LocalFiles
+from vpx_identity_builder.export.files import FULL, LocalFiles
 from vpx_identity_builder.schema_base import Document
 
 UNFINISHED = "erasing.json"
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class UnfinishedErasure(Document):

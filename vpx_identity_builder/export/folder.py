@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from collections.abc import Callable, Mapping
@@ -15,10 +16,12 @@ from vpx_identity_builder.errors import ExportError, FolderNameError, Unwritable
 from vpx_identity_builder.export.atomic import published_marker, replace_tree
 from vpx_identity_builder.export.builtin import own_files
 from vpx_identity_builder.export.bundle import Bundle, bundle
-from vpx_identity_builder.export.files import Files
+from vpx_identity_builder.export.files import FULL, Files
 from vpx_identity_builder.names import contained, safe_video_id
 
 SET_FOLDER = "identity_builder"
+PROBE = ".identity-builder-probe-"
+"""Name of an empty folder that is made for a try, before something random."""
 _SUFFIX_DIGITS = (6, 12, 64)
 
 
@@ -77,6 +80,8 @@ def target_folder(
 def check_writable(folder: Path, key: str = "output_dir") -> None:
     """Raise `UnwritableError` where nothing can be written into a folder, or it cannot be made, before it matters.
 
+    Raises `ExportError` where there is no room.
+
     A folder is made for a try in the nearest one that is there, and removed at once. `key`: the setting that names it.
     """
     try:
@@ -90,11 +95,16 @@ def check_writable(folder: Path, key: str = "output_dir") -> None:
     if not is_folder:
         raise UnwritableError(folder, f"{nearest} is not a folder", key)
     try:
-        Path(tempfile.mkdtemp(prefix=".probe-", dir=nearest)).rmdir()
+        tempfile.mkdtemp(prefix=PROBE, dir=nearest)
     except PermissionError as error:
         raise UnwritableError(folder, f"no permission to write in {nearest}", key) from error
     except OSError as error:
+        if error.errno in FULL:  # no setting is wrong
+            raise ExportError(folder, error.strerror or "no room") from error
         raise UnwritableError(folder, f"{nearest} takes no folders: {error.strerror}", key) from error
+    for probe in nearest.glob(f"{PROBE}*"):  # a killed process may have left its own
+        with contextlib.suppress(OSError):
+            probe.rmdir()
 
 
 def published_run(target: Path) -> PublishedRun | None:
