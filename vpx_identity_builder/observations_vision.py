@@ -47,19 +47,19 @@ def read_vision(work: FrameInput, faces: Sequence[Face]) -> Vision:
 
 
 def look_through(deps: Mapping[str, Any] | None) -> Look:
-    """Looks at a frame's faces through vision.embed, which can embed what it carried an earlier embedding for."""
+    """Looks at a frame's faces through vision.embed, which can embed what it carried an earlier embedding for.
+
+    The look raises one of `BAD_INPUT` where that fails.
+    """
 
     def look(box: Box) -> OwnVectors | None:
+        data = get((deps or {}).get("vision.embed"), "data")
+        if data is None:
+            return None
         from vpx_vision_embed.types import own_embedding  # its package brings models along, not wanted without them
 
-        try:
-            data = get((deps or {}).get("vision.embed"), "data")
-            found = best_match(
-                box, [(known, place) for place, (known, _) in enumerate(_boxes(data)) if known is not None]
-            )
-            own = None if found is None else own_embedding(data, found)
-        except BAD_INPUT:
-            return None
+        found = best_match(box, [(known, place) for place, (known, _) in enumerate(_boxes(data)) if known is not None])
+        own = None if found is None else own_embedding(data, found)
         return None if own is None else OwnVectors(vector(own.e_face), vector(own.e_body))
 
     return look

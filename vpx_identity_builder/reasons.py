@@ -44,6 +44,7 @@ FAULTS = {
     "source_unreadable_part": "parts of the input that could not be read",
     "timestamp_not_increasing": "frames that came out of order",
     "unreadable_frame": "frames that could not be read",
+    "vision_not_embedded": "kept faces that go by the vision embedding of an earlier frame, as embedding them failed",
     "vision_model_changed": "frames in which the vision model changed",
 }
 FAULTS_OF = {

@@ -20,6 +20,7 @@ from .highlights import Highlights
 from .hooks_calls import BEFORE_THE_LOG, Hooks
 from .hooks_plugins import Plugin, names_of
 from .names import frame_hash
+from .observations_read import BAD_INPUT
 from .pitch_sign import PitchEvidence
 from .place import Place, SourceInfo
 from .program import program_of
@@ -179,15 +180,21 @@ class Run:
         return encode_and_log
 
     def logged_look(self, look: Look) -> Look:
-        """A look at the frame learned last whose embeddings take the place of the carried ones in the run log too."""
-        if not self.recorder.is_on:
-            return look
-        recorder, number = self.recorder, self.frame_logged
+        """A look at the frame learned last whose embeddings take the place of the carried ones in the run log too.
+
+        A face that cannot be embedded now keeps what it carries, and counts as a fault.
+        """
+        number = self.frame_logged
 
         def look_and_log(box: Box) -> OwnVectors | None:
-            own = look(box)
+            try:
+                own = look(box)
+            except BAD_INPUT as error:
+                self.fault("vision_not_embedded")
+                logger.warning("a face goes by an earlier vision embedding: %s: %s", type(error).__name__, error)
+                return None
             if own is not None:
-                recorder.own_vectors(number, box, own)
+                self.recorder.own_vectors(number, box, own)
             return own
 
         return look_and_log

@@ -222,7 +222,7 @@ class VisionEmbedAnalyzer(Module):
         empty = empty_output(self._face, self._body)
         said = [None if plan is None else observation(self.name, plan, empty, dict(timing)) for plan in plans]
         both = zip(plans, said, strict=True)
-        self._late.hold([(p, obs.data) for p, obs in both if p is not None and obs is not None], len(frames))
+        self._late.hold([(p, obs.data) for p, obs in both if p is not None and obs is not None])
         return said
 
     def annotate(self, obs: Observation) -> list[Mark]:

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vpx_vision_embed.crops import Image
-from vpx_vision_embed.errors import VisionEmbedError
 from vpx_vision_embed.output import embedding
 from vpx_vision_embed.plan import CropPlan, FacePlan, FramePlan, fill
 from vpx_vision_embed.prefilter import Slot
@@ -24,51 +23,56 @@ from vpx_vision_embed.types import FaceEmbedding, VisionEmbedOutput, offer_own
 HELD_FRAMES = 4
 """A consumer may look at a frame only when the next one has come."""
 
+NO_PIXELS: Image = np.zeros((0, 0, 3), np.uint8)
+
 Embed = Callable[[Sequence[Image]], NDArray[np.float32]]
 _Held = dict[int, FacePlan]
 
 
 @dataclass(eq=False)
 class LateCrops:
-    """The crops of the last frames that carry an earlier embedding. Not more than a few frames' pixels are held."""
+    """The crops of the last frames that carry an earlier embedding, and no other pixels.
+
+    Frames that came together are held together: the last two batches, and as many as make `HELD_FRAMES`.
+    """
 
     embed_face: Embed
     embed_body: Embed
-    _frames: deque[_Held] = field(default_factory=deque)
+    _batches: deque[list[_Held]] = field(default_factory=deque)
 
-    def hold(self, plans: Iterable[tuple[FramePlan, VisionEmbedOutput]], frames: int) -> None:
-        """Hold the crops of frames that came together, and forget those of frames long past.
-
-        `frames`: how many came; those and as many before them are held.
-        """
+    def hold(self, plans: Iterable[tuple[FramePlan, VisionEmbedOutput]]) -> None:
+        """Hold the crops of frames that came together, and forget those of frames long past."""
+        batch = []
         for plan, output in plans:
             held = {place: _with_pixels(face) for place, face in enumerate(plan.faces) if _carries(face)}
             if held:
                 offer_own(output, partial(self._own, held))
-            self._frames.append(held)
-        while len(self._frames) > max(HELD_FRAMES, 2 * frames):
-            self._frames.popleft().clear()
+            batch.append(held)
+        self._batches.append(batch)
+        while len(self._batches) > 2 and sum(map(len, self._batches)) - len(self._batches[0]) >= HELD_FRAMES:
+            self._forget_oldest()
 
     def forget(self) -> None:
         """Let go of all pixels."""
-        while self._frames:
-            self._frames.popleft().clear()
+        while self._batches:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        for held in self._batches.popleft():
+            held.clear()
 
     def _own(self, held: _Held, place: int) -> FaceEmbedding | None:
         face = held.get(place)
         if face is None:
             return None
-        try:
-            if _carries(face):
-                face = held[place] = replace(
-                    face,
-                    reason=None,
-                    crop=_embedded(self.embed_face, face.crop),
-                    body=_embedded(self.embed_body, face.body),
-                )
-            return embedding(face)
-        except VisionEmbedError:
-            return None
+        if _carries(face):
+            face = held[place] = replace(
+                face,
+                reason=None,
+                crop=_embedded(self.embed_face, face.crop),
+                body=_embedded(self.embed_body, face.body),
+            )
+        return embedding(face)
 
 
 def _is_carried(crop: CropPlan | None) -> bool:
@@ -80,10 +84,12 @@ def _carries(face: FacePlan) -> bool:
 
 
 def _with_pixels(face: FacePlan) -> FacePlan:
-    """The face with crops that stay what they are when the host draws the next frame into the same array."""
+    """The face with the pixels to embed, which stay when the host draws the next frame into the same array."""
 
     def kept(crop: CropPlan | None) -> CropPlan | None:
-        return replace(crop, image=crop.image.copy()) if crop is not None and _is_carried(crop) else crop
+        if crop is None:
+            return None
+        return replace(crop, image=crop.image.copy() if _is_carried(crop) else NO_PIXELS)
 
     return replace(face, crop=kept(face.crop), body=kept(face.body))
 

@@ -105,6 +105,9 @@ def own_embedding(output: object, place: int) -> FaceEmbedding | None:
     Returns:
         The face with embeddings of its own crops; `output` stays as it is. None where nothing is carried, for a copy of
         an output, when some frames have gone by since (the pixels are gone), and once the module was released.
+
+    Raises:
+        VisionEmbedError: the model failed; the face keeps what it carries.
     """
     own = _offers.get(id(output))
     return None if own is None else own(place)

@@ -132,6 +132,28 @@ def test_a_whole_batch_and_the_one_before_can_be_asked_for(module: VisionEmbedAn
     assert [own_embedding(obs.data, 1) is not None for obs in found if obs is not None] == [False] * 3 + [True] * 6
 
 
+def test_of_batches_of_any_length_the_last_two_are_held(module: VisionEmbedAnalyzer, fakes: Any) -> None:
+    frames, deps = brightening(fakes, 9)
+    found = [obs for a, b in ((0, 2), (2, 8), (8, 9)) for obs in module.process_batch(frames[a:b], deps[a:b])]
+
+    assert [own_embedding(obs.data, 1) is not None for obs in found if obs is not None] == [False] * 2 + [True] * 7
+
+
+def test_only_carried_crops_are_held(module: VisionEmbedAnalyzer, fakes: Any) -> None:
+    frames, deps = brightening(fakes, 2)
+    for frame, dep in zip(frames, deps, strict=True):
+        said(module, frame, dep)
+
+    assert module._late is not None
+    held = [face for batch in module._late._batches for frame_held in batch for face in frame_held.values()]
+    assert len(held) == 2
+    for face in held:
+        for crop in (face.crop, face.body):
+            assert crop is not None
+            assert crop.image.size > 0
+            assert not any(np.shares_memory(crop.image, frame.data) for frame in frames)
+
+
 def test_after_release_there_is_none(fake_model: str, fakes: Any) -> None:
     frames, deps = brightening(fakes, 2)
     module = VisionEmbedAnalyzer(min_sharpness=0.0)
@@ -163,7 +185,8 @@ def test_what_cannot_be_embedded_now_keeps_what_it_carries(module: VisionEmbedAn
     assert embedder is not None
     working, embedder._backend = embedder._backend, FailingBackend()
 
-    assert own_embedding(output, 0) is None
+    with pytest.raises(BackendError, match="out of memory"):
+        own_embedding(output, 0)
     embedder._backend = working
     assert own_embedding(output, 0) is not None
 

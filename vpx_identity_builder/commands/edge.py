@@ -32,7 +32,7 @@ def prepare_logging(verbose: bool) -> None:
     level = logging.DEBUG if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", handlers=[handler])
     if not verbose:
-        handler.addFilter(lambda record: TOLD_BY_NOTES not in record.getMessage())
+        handler.addFilter(lambda record: TOLD_BY_NOTES not in str(record.msg))
         logging.getLogger("vpx_identity_builder").setLevel(logging.CRITICAL)
 
 

@@ -22,8 +22,7 @@ def refuse_missing(folder: Path) -> None:
 
 def refuse_too_deep(folder: Path) -> None:
     """Raise `InputError` with the run's folder where the given one lies within it, as that of the set does."""
-    above = (folder if folder.name else folder.absolute()).parents
-    for run in above[:DEEPEST]:
+    for run in folder.absolute().parents[:DEEPEST]:
         if any((run / name).is_file() for name in (LOG_NAME, NEXT_NAME)):
             raise InputError(str(folder), f"there is no run log in it; it is part of a run: give {run}")
 

@@ -49,14 +49,7 @@ def beside_usual(signals: ExpressionSignals, openings: Spread) -> ExpressionSign
     usual = usual_opening(openings)
     if usual == signals.eye_usual:
         return signals
-    return ExpressionSignals(
-        mouth_open=signals.mouth_open,
-        eye_open=signals.eye_open,
-        smile=signals.smile,
-        happy_probability=signals.happy_probability,
-        gaze_deg=signals.gaze_deg,
-        eye_usual=usual,
-    )
+    return replace(signals, eye_usual=usual)
 
 
 def half_closed(signals: ExpressionSignals) -> bool:

@@ -207,7 +207,7 @@ def decide(
         code = "challenge_candidate"
     elif bucket is None and extras:
         code = "extra_bin_candidate"
-    return Decision(code, bucket, anchor, conditions, extras, found.lost_to_t_ns, found.anew)
+    return replace(found, code=code, anchor=anchor, conditions=conditions, extras=extras)
 
 
 def _wanted_extras(pool: Pool, candidate: Candidate, offer: Offer) -> tuple[ExtraBin, ...]:

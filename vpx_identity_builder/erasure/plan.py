@@ -14,6 +14,9 @@ from vpx_identity_builder.erasure.traces import Remainder, Traces
 from vpx_identity_builder.erasure.unfinished import UNFINISHED, Begun
 from vpx_identity_builder.export.atomic import published_marker
 
+EMPTY = "nothing was left in the folder, and nothing tells how much was erased earlier"
+"""Reason of the note of an erasure that had no room for its own."""
+
 
 @dataclass(slots=True)
 class Plan:
@@ -75,7 +78,7 @@ class Plan:
             erased_at=when(now),
             what=of.what,
             person_id=of.person_id,
-            reason=f"{of.reason}; {GIVEN_UP}" if self.given_up else of.reason,
+            reason="; ".join([of.reason, *([GIVEN_UP] if self.given_up else []), *([EMPTY] if self.unnoted else [])]),
             files_searched=0,
             remaining=0,
             **counts,
@@ -89,7 +92,7 @@ class Plan:
 
     @property
     def unnoted(self) -> bool:
-        """An earlier call removed everything, and there was no room for the note of it."""
+        """The folder is there and empty, as after an earlier call that had no room for its note."""
         folder = self.target.folder
         return self.target.what == "video" and folder.is_dir() and not any(folder.iterdir())
 

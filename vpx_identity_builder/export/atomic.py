@@ -12,7 +12,6 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from vpx_identity_builder.errors import ExportError
@@ -22,8 +21,6 @@ if sys.platform != "win32":
     import fcntl
 
 MARKER = "result.json"
-WRITTEN_AT_ONCE = 8
-"""Files that are written side by side: each waits for the disk, and the disk makes one wait of several."""
 _log = logging.getLogger(__name__)
 
 
@@ -141,9 +138,8 @@ def _write_all(fresh: Path, folders: Iterable[str], data: Mapping[str, bytes], d
     for name in folders:
         disk.make_folder(fresh / name)
         made.append(fresh / name)
-    with ThreadPoolExecutor(WRITTEN_AT_ONCE) as pool:
-        for _ in pool.map(disk.write, [fresh / name for name in data], data.values()):
-            pass
+    for name, content in data.items():
+        disk.write(fresh / name, content)
     for folder in reversed(made):
         disk.sync_folder(folder)
 

@@ -95,7 +95,7 @@ def check_writable(folder: Path, key: str = "output_dir") -> None:
     if not is_folder:
         raise UnwritableError(folder, f"{nearest} is not a folder", key)
     try:
-        tempfile.mkdtemp(prefix=PROBE, dir=nearest)
+        Path(tempfile.mkdtemp(prefix=PROBE, dir=nearest)).rmdir()
     except PermissionError as error:
         raise UnwritableError(folder, f"no permission to write in {nearest}", key) from error
     except OSError as error:

@@ -14,6 +14,8 @@ import pytest
 from tests.identity_builder.erasure.kept import call, embeddings, files, held
 from tests.identity_builder.runlog.rides import ride
 from vpx_identity_builder.erasure import unfinished
+from vpx_identity_builder.erasure.note import read_note
+from vpx_identity_builder.erasure.plan import EMPTY
 from vpx_identity_builder.errors import RunLogError
 from vpx_identity_builder.export.files import LocalFiles
 from vpx_identity_builder.published import read_result
@@ -168,6 +170,9 @@ def test_what_went_without_room_for_its_note_is_noted_by_the_next_call(
     assert files(out) == {}
     assert call("erase", out, "--video", "ride").exit_code == 0
     assert list(files(out)) == ["ride/erased.json"]
+    note = read_note(out / "ride" / "erased.json")
+    assert note is not None
+    assert note.erasures[-1].reason == f"on request; {EMPTY}"
     assert call("erase", out, "--video", "ride").exit_code == 3
     assert call("erase", out, "--video", "other").exit_code == 3
 

@@ -9,7 +9,6 @@ import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
 
 import pytest
 
@@ -36,8 +35,6 @@ class FailingFiles(LocalFiles):
         self.failure = failure
         self.can_exchange = can_exchange
         self.operations = 0
-        self.one_by_one = Lock()
-        """Several files may be written side by side."""
 
     def _step(self) -> None:
         self.operations += 1
@@ -50,12 +47,11 @@ class FailingFiles(LocalFiles):
         super().make_folder(path)
 
     def write(self, path: Path, data: bytes) -> None:
-        with self.one_by_one:
-            half = self.operations + 1 == self.fails_at
-            if half:
-                path.write_bytes(data[: len(data) // 2])
-            self._step()
-            super().write(path, data)
+        half = self.operations + 1 == self.fails_at
+        if half:
+            path.write_bytes(data[: len(data) // 2])
+        self._step()
+        super().write(path, data)
 
     def rename(self, source: Path, target: Path) -> None:
         self._step()

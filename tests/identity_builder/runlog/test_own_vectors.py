@@ -113,6 +113,28 @@ def test_a_replay_chooses_the_same_for_the_same_reasons(tmp_path: Path, settings
         assert again.fates == result.fates
 
 
+def test_a_look_that_fails_is_counted_and_leaves_what_is_carried(tmp_path: Path) -> None:
+    run = Run(resolve({"output_dir": tmp_path, "video_id": "ride"}, {}, tmp_path), SourceInfo(fps=10.0, announced=True))
+
+    def broken(_box: Box) -> OwnVectors:
+        raise RuntimeError("out of memory")
+
+    for index in range(30):
+        samples = run.learn(IMAGE, index * 100_000_000, Translation((face(0, index),), None, VisionModel("model")))
+        run.builder.add(index * 100_000_000, samples, lambda _box: b"\xff\xd8\xff", run.logged_look(broken))
+    result = run.finish(StopReason.END_OF_VIDEO)
+    run.publish(result)
+
+    assert result.faults["vision_not_embedded"] > 0
+    assert all(
+        np.array_equal(image.candidate.sample.e_vis_face, CARRIED[0])
+        for person in result.persons
+        for image in person.images
+    )
+    with RunLog(tmp_path / "ride" / "run.sqlite") as log:
+        assert log.ending.faults == {"vision_not_embedded": result.faults["vision_not_embedded"]}
+
+
 def chosen(result: RunResult) -> list[tuple[int, str, int, float, float]]:
     """Person, set, time, novelty and quality of every image."""
     return [
