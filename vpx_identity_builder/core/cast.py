@@ -151,7 +151,7 @@ def _renamed_pairs(held: Mapping[PairKey, PairSlots], gone: int, number: int) ->
             continue
         target = result.get(new_key, PairSlots())
         for entry in slots.entries():
-            if target.wants(entry.candidate, entry.score):
+            if target.wants(*entry.candidate.faces, entry.score):
                 target = target.with_pair(entry.candidate, entry.score)
         result[new_key] = target
     return result

@@ -11,8 +11,8 @@ from .buckets import UNKNOWN, is_mouth_open, is_smiling
 from .eyes import half_closed
 from .geometry import centre
 from .pool import BETTER_BY, Scored, TimeSlots
-from .results import PairCandidate
-from .types import Box, Buckets, FaceSample
+from .results import PairCandidate, PairFace
+from .types import Box, FaceSample
 
 PAIR_SLOTS = 24
 CELL_SLOTS = 2
@@ -25,8 +25,6 @@ LIDS_DOWN_COST = 0.5
 DISTANCE_EDGES = (1.5, 2.5, 4.0)
 DISTANCE_BINS = ("touching", "near", "apart", "far")
 """Distance of the face centres in face widths: heads that touch, shoulders that touch, a seat apart, further."""
-PairFace = tuple[FaceSample, Buckets]
-"""One of the two, with its bins."""
 LEVEL_WITHIN = 0.5
 """Vertical offset in face widths up to which two heads count as level: about the difference of two people's heights."""
 
@@ -85,12 +83,8 @@ def _both(one: bool | None, two: bool | None) -> bool | None:
     return one and two
 
 
-def joint_expression(pair: PairCandidate) -> str:
+def joint_expression(first: PairFace, second: PairFace) -> str:
     """Bin of what both show: what they do together, else the two expressions from left to right."""
-    return _joint((pair.first.sample, pair.first.buckets), (pair.second.sample, pair.second.buckets))
-
-
-def _joint(first: PairFace, second: PairFace) -> str:
     shared = together(first[0], second[0])
     names = [name for name in ("both_smile", "both_mouth_open") if getattr(shared, name)]
     return "+".join(names) or f"{first[1].expression}/{second[1].expression}"
@@ -101,13 +95,9 @@ def same_expression(pair: PairCandidate) -> bool:
     return pair.first.buckets.expression == pair.second.buckets.expression != UNKNOWN
 
 
-def cell_of(pair: PairCandidate) -> str:
+def cell_of(first: PairFace, second: PairFace) -> str:
     """Kind of a pair image: relative position × joint expression (§12)."""
-    return _cell((pair.first.sample, pair.first.buckets), (pair.second.sample, pair.second.buckets))
-
-
-def _cell(first: PairFace, second: PairFace) -> str:
-    return f"{placing(first[0].bbox, second[0].bbox).label} {_joint(first, second)}"
+    return f"{placing(first[0].bbox, second[0].bbox).label} {joint_expression(first, second)}"
 
 
 def lids_down(first: FaceSample, second: FaceSample) -> bool:
@@ -142,19 +132,14 @@ class PairSlots:
     cells: Mapping[str, TimeSlots] = field(default_factory=dict)
     pairs: Mapping[int, PairCandidate] = field(default_factory=dict)
 
-    def wants(self, pair: PairCandidate, score: float) -> bool:
-        """True when this pair image, which need not be encoded yet, would be kept."""
-        first, second = pair.first, pair.second
-        return self.wants_faces((first.sample, first.buckets), (second.sample, second.buckets), score)
-
-    def wants_faces(self, first: PairFace, second: PairFace, score: float) -> bool:
+    def wants(self, first: PairFace, second: PairFace, score: float) -> bool:
         """True when a pair image of these faces, the image-left one first, would be kept."""
         sample = first[0]
-        return self.slots.wants(sample, score) or self._cell_wants(_cell(first, second), sample, score)
+        return self.slots.wants(sample, score) or self._cell_wants(cell_of(first, second), sample, score)
 
     def with_pair(self, pair: PairCandidate, score: float) -> PairSlots:
         """With this pair in the slots that want it."""
-        sample, cell, entry = pair.first.sample, cell_of(pair), Scored(score, pair.first)
+        sample, cell, entry = pair.first.sample, cell_of(*pair.faces), Scored(score, pair.first)
         slots = self.slots.with_entry(entry) if self.slots.wants(sample, score) else self.slots
         cells = dict(self.cells)
         if self._cell_wants(cell, sample, score):

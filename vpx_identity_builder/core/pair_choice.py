@@ -29,7 +29,7 @@ class JudgedPair:
     @property
     def cell(self) -> str:
         """Kind of the image: who sits left, relative position, joint expression."""
-        return f"{self.ids[0]} {cell_of(self.candidate)}"
+        return f"{self.ids[0]} {cell_of(*self.candidate.faces)}"
 
     @property
     def lids_down(self) -> bool:

@@ -15,8 +15,8 @@ from .config import Config
 from .gates import passes_strict
 from .meeting import is_confirmed
 from .offer import Scales, crop_box, other_boxes
-from .pair import PairFace, PairSlots, lids_down, pair_score, together
-from .results import PairCandidate
+from .pair import PairSlots, lids_down, pair_score, together
+from .results import PairCandidate, PairFace
 from .tracks import Assignment
 from .types import Candidate, FaceSample
 
@@ -53,7 +53,7 @@ def draft_pair(
     qualities = (quality(left.sample, cfg.gates), quality(right.sample, cfg.gates))
     both = left.sample, right.sample
     score = pair_score(qualities, together(*both), overlap, lids_down(*both))
-    if not slots.wants_faces(*shown, score):
+    if not slots.wants(*shown, score):
         return None
     first, second = _member(shown[0], left, cfg), _member(shown[1], right, cfg)
     crop = geometry.union(first.crop_box, second.crop_box)

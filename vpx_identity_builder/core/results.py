@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from .types import Candidate, GateResult, IntBox, Vector
+from .types import Buckets, Candidate, FaceSample, GateResult, IntBox, Vector
 
 NOT_ASKED = GateResult(())
 """No gate was asked."""
@@ -139,6 +139,10 @@ class UnpublishedPerson:
     last_t_ns: int
 
 
+PairFace = tuple[FaceSample, Buckets]
+"""One of two faces in a frame, with its bins."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PairCandidate:
     """Two faces of one frame with the encoded crop that holds both heads; `first` is the image-left one."""
@@ -148,6 +152,11 @@ class PairCandidate:
     crop_box: IntBox
     image: bytes
     overlap: float
+
+    @property
+    def faces(self) -> tuple[PairFace, PairFace]:
+        """Both faces with their bins, the image-left one first."""
+        return (self.first.sample, self.first.buckets), (self.second.sample, self.second.buckets)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

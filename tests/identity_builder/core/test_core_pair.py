@@ -118,7 +118,7 @@ def test_every_kind_of_moment_is_shown_before_any_is_shown_twice() -> None:
         return world.shot(index, left, right)
 
     run = drive(shot(i) for i in range(1200))
-    kinds = [joint_expression(image.candidate) for image in run.result.pair]
+    kinds = [joint_expression(*image.candidate.faces) for image in run.result.pair]
     assert set(kinds[:3]) == {"both_smile", "both_mouth_open", "neutral/neutral"}
     assert set(kinds[:2]) == {"both_smile", "both_mouth_open"}
 
@@ -193,7 +193,7 @@ def test_the_pool_of_pairs_is_bounded_and_a_better_kind_takes_the_place_of_the_w
         expressions = [("neutral", "smile", "mouth_open", "unknown")[(index // step) % 4] for step in (1, 4)]
         pair = made_pair(index, seat, expressions)
         score = 0.5 + 0.001 * index
-        if slots.wants(pair, score):
+        if slots.wants(*pair.faces, score):
             slots = slots.with_pair(pair, score)
     assert len(slots.cells) == MAX_CELLS
     assert len(slots.pairs) <= PAIR_SLOTS + CELL_SLOTS * MAX_CELLS
