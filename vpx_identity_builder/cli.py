@@ -103,7 +103,7 @@ def rebuild(
     assignments: Assignments = None,
     source: Annotated[
         Optional[Path],  # noqa: UP045 - read at run time by typer
-        typer.Option("--source", help="The video, where it is not where it was."),
+        typer.Option("--source", help="The video, for pictures that were not kept, where it is not found by itself."),
     ] = None,
     diff: Annotated[
         bool,

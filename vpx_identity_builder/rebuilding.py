@@ -58,15 +58,20 @@ class Rebuilt:
 
 
 def rebuilt(log: RunLog, changes: Mapping[str, object], source: SourceFrames | None = None) -> Rebuilt:
-    """The sets of a log with changed settings. Raises `SettingsError`, `RunLogError`."""
+    """The sets of a log with changed settings. Raises `SettingsError`, `RunLogError`, and `InputError` where these want
+    pictures that are gone.
+    """
     settings = settings_for(log, changes)
     chosen = _chosen_before(log, settings)
     if chosen is not None:
         return chosen
     made = replayed(log, settings, source)
-    if made.lost and not (made.result.pair or any(person.images for person in made.result.persons)):
+    none_left = not (made.result.pair or any(person.images for person in made.result.persons))
+    otherwise_encoded = _encoded_otherwise(log, settings)
+    if made.lost and (none_left or otherwise_encoded):
         name = log.header.source_name or "the source"
-        raise InputError(name, "these settings want pictures that were not kept; give the video with --source")
+        which = f"{' and '.join(otherwise_encoded)}: " if otherwise_encoded else ""
+        raise InputError(name, f"{which}these settings want pictures that were not kept; give the video with --source")
     return made
 
 
@@ -189,10 +194,13 @@ def context_of(log: RunLog, settings: Settings) -> RunContext:
 
 def _logged(log: RunLog, settings: Settings, crop: CropId) -> bytes | None:
     """A crop from the log, unless it is of another format than is wanted now."""
+    return None if _encoded_otherwise(log, settings) else log.crop(*crop)
+
+
+def _encoded_otherwise(log: RunLog, settings: Settings) -> list[str]:
+    """Settings by which the log's pictures are encoded otherwise than is wanted now."""
     values = settings.values()
-    if any(values[key] != log.header.settings.get(key, values[key]) for key in PICTURE_KEYS):
-        return None
-    return log.crop(*crop)
+    return [key for key in PICTURE_KEYS if values[key] != log.header.settings.get(key, values[key])]
 
 
 def _decoded(log: RunLog, missing: Collection[CropId], source: SourceFrames, settings: Settings) -> dict[CropId, bytes]:

@@ -12,7 +12,7 @@ from .core.results import RunResult, StopReason
 from .erasure.unfinished import refuse_unfinished
 from .errors import RunLogError, UnfinishedErasureError
 from .export.atomic import repair
-from .export.folder import SET_FOLDER, PublishedRun, publish
+from .export.folder import SET_FOLDER, PublishedRun, publish, published_run
 from .place import FINISHED, better_earlier
 from .program import program_of
 from .rebuilding import Rebuilt, context_of, replayed, settings_for
@@ -92,7 +92,7 @@ def recover(folder: Path) -> Recovered:
         _remove_all(others)
         if best.path != main:
             replace_log(best.path, main)
-        return Recovered(folder, None, best.frames)
+        return Recovered(folder, None, best.frames, published_run(target) if others else None)
     kept = better_earlier(target, best.reason, best.frames, best.frames)
     if best.frames == 0 or kept is not None:
         return _unwanted(best, others, folder, kept)
@@ -109,7 +109,7 @@ def recover(folder: Path) -> Recovered:
         return _unwanted(best, others, folder, kept)
     scales = made.run.builder.scales
     finalize(best.path, result, scales.face_id.tau_split, program_of(scales.policy))
-    return Recovered(folder, result, best.frames)
+    return Recovered(folder, result, result.frames)
 
 
 def _unwanted(best: _Log, others: Sequence[_Log], folder: Path, kept: PublishedRun | None) -> Recovered:

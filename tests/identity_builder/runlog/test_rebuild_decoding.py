@@ -51,3 +51,17 @@ def test_wrong_ones_are_named_before_anything_is_chosen(tmp_path: Path, wrong: s
     done = call("rebuild", tmp_path / "ride", "--set", wrong, "--set", "identity_builder.anchors_max=1")
     assert (done.exit_code, "decode" in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.output
     assert published(tmp_path) == before
+
+
+@pytest.mark.parametrize("wanted", ["image_format=png", "jpeg_quality=99"])
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_other_pictures_need_the_source(tmp_path: Path, wanted: str, words: tuple[str, ...]) -> None:
+    ride(tmp_path, 2.0, (RIDER,))
+    before = published(tmp_path)
+    done = call("rebuild", tmp_path / "ride", "--set", f"identity_builder.{wanted}", *words)
+    assert (done.exit_code, done.stderr.count("\n")) == (3, 1), done.output
+    assert f"{wanted.partition('=')[0]}: these settings want pictures" in done.stderr
+    assert "--source" in done.stderr
+    assert published(tmp_path) == before
+    assert call("rebuild", tmp_path / "ride").exit_code == 0
+    assert published(tmp_path) == before

@@ -35,6 +35,7 @@ def test_what_was_seen_is_published_as_interrupted(tmp_path: Path, where: str) -
     result = result_of(tmp_path)
     assert result["stop_reason"] == "interrupted"
     assert 30 <= result["video"]["frames"] <= 40
+    assert f" {result['video']['frames']} frames," in done.stdout
     assert all(person["coverage_count"] > 10 for person in result["persons"])
     assert names(tmp_path) == ["identity_builder", "run.sqlite"]
     assert call("recover", tmp_path / where).stdout.endswith("nothing to recover\n")
@@ -67,7 +68,7 @@ def test_a_finished_set_stays(tmp_path: Path) -> None:
     before = published(tmp_path)
     killed(tmp_path, 3.0)
     assert names(tmp_path) == [".building", "identity_builder", "run-next.sqlite", "run-next.sqlite-wal", "run.sqlite"]
-    assert call("recover", tmp_path).stdout.endswith("nothing to recover\n")
+    assert call("recover", tmp_path).stdout.endswith("nothing to recover: the finished set of an earlier run is kept\n")
     assert published(tmp_path) == before
     assert names(tmp_path) == ["identity_builder", "run.sqlite"]
     assert call("rebuild", tmp_path / "ride").exit_code == 0
@@ -118,7 +119,8 @@ def test_a_killed_run_is_not_published_over_an_interrupted_one_that_saw_more(tmp
     interrupted(tmp_path, 4.0)
     before = published(tmp_path)
     killed(tmp_path, 2.0)
-    assert call("recover", tmp_path).stdout.endswith("nothing to recover\n")
+    said = f"the earlier set, which saw {result_of(tmp_path)['video']['frames']} frames, is kept"
+    assert call("recover", tmp_path).stdout.endswith(f"nothing to recover: {said}\n")
     stays(tmp_path, before)
 
 
