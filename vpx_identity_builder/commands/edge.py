@@ -32,8 +32,13 @@ def prepare_logging(verbose: bool) -> None:
     level = logging.DEBUG if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s", handlers=[handler])
     if not verbose:
-        handler.addFilter(lambda record: TOLD_BY_NOTES not in str(record.msg))
+        handler.addFilter(lambda record: not _is_told_by_notes(record))
         logging.getLogger("vpx_identity_builder").setLevel(logging.CRITICAL)
+
+
+def _is_told_by_notes(record: logging.LogRecord) -> bool:
+    """Only of messages of our own can it be said that they can be put together."""
+    return record.name.partition(".")[0] == "visualbase" and TOLD_BY_NOTES in record.getMessage()
 
 
 @contextmanager

@@ -43,16 +43,17 @@ def fed(
     return builder, run
 
 
-def test_sources_without_a_file_are_told_apart_by_their_first_frame() -> None:
+def test_sources_without_a_file_are_told_apart_by_their_first_frame(tmp_path: Path) -> None:
     info = SourceInfo(path=Path("rtsp://camera/ride"), video_id="ride")
     contents = set()
     for value in (10, 200):
-        run = Run(resolve({}), info)
+        run = Run(resolve({"output_dir": tmp_path}), info)
         picture = np.full((48, 64, 3), value, np.uint8)
         builder = IdentityBuilder()
         builder._run = run
         builder.process(Frame.from_array(picture, 0, 0), {})
         contents.add(run.place.content_sha256())
+        run.recorder.close()
     assert len(contents) == 2
 
 
