@@ -7,16 +7,15 @@ some frames, so that it can still ask.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vpx_vision_embed.crops import Image
 from vpx_vision_embed.output import embedding
-from vpx_vision_embed.plan import CropPlan, FacePlan, FramePlan, fill
+from vpx_vision_embed.plan import CropPlan, Embed, FacePlan, FramePlan, fill
 from vpx_vision_embed.prefilter import Slot
 from vpx_vision_embed.types import FaceEmbedding, VisionEmbedOutput, offer_own
 
@@ -25,7 +24,6 @@ HELD_FRAMES = 4
 
 NO_PIXELS: Image = np.zeros((0, 0, 3), np.uint8)
 
-Embed = Callable[[Sequence[Image]], NDArray[np.float32]]
 _Held = dict[int, FacePlan]
 
 
