@@ -16,10 +16,10 @@ from .core.frame_views import Encoder, Look, WaitingFrame, not_looked
 from .core.gates import loose_failure, passes_strict
 from .core.meeting import doubles, met
 from .core.mirror import with_pitch_reversed
-from .core.offer import Scales, consider, weighed
+from .core.offer import Scales, consider
 from .core.pair import PairSlots
 from .core.pair_offer import draft_pair
-from .core.persons import Evidence, observed
+from .core.persons import Evidence, Person, observed
 from .core.policy import AS_DESIGNED, Policy
 from .core.prototype import with_unit_vectors
 from .core.results import ModelNames, RunResult, StopReason
@@ -242,37 +242,45 @@ class IdentitySetBuilder:
         """One face: its person learns from it, then it is offered to that person's pool."""
         sample, config = assignment.sample, self.config
         rider = self._rider(assignment.tracklet.number, frame.t_ns)
-        number = rider.person.number
+        number, level = rider.person.number, rider.person.brightness.median
         if assignment.contradicts:
-            self._cast = self._cast.with_rider(counted(rider, sample, "identity_unsettled", config))
+            conditions = counted(rider.conditions, sample, "identity_unsettled", level, config)
+            self._cast = self._cast.with_rider(replace(rider, conditions=conditions))
             return FaceFate(assignment, number, "identity_unsettled")
         gallery = rider.gallery.add(sample)
         sample = rider.known(sample, gallery)
         faces = [sample if face is assignment.sample else face for face in faces]
-        assignment = replace(assignment, sample=sample)
-        median = rider.person.sharpness.median
-        strict = passes_strict(sample, median, config.gates)
-        stability = stability_of(sample.e_id, rider.person.prototype)
-        person = observed(
-            rider.person,
+        rider = replace(rider, person=self._observed(rider.person, sample, assignment, frame.t_ns), gallery=gallery)
+        smooth_box, look = assignment.tracklet.smooth_box, frame.looked_at
+        outcome = consider(rider, sample, smooth_box, faces, self.scales, config, look)
+        kept = outcome.draft
+        image = None if kept is None else frame.encode(kept.crop_box)
+        code = "no_picture" if kept is not None and image is None else outcome.code
+        level = rider.person.brightness.median
+        rider = replace(
+            rider if image is None else rider.with_pool(outcome.placed(rider.pool, image)),
+            extremes=outcome.extremes,
+            recent_novelty=outcome.recent_novelty,
+            conditions=counted(rider.conditions, sample, code, level, config),
+        )
+        self._cast = self._cast.with_rider(rider)
+        shown = replace(assignment, sample=sample if kept is None else kept.sample)
+        return FaceFate(shown, number, code, outcome.lost_to_t_ns)
+
+    def _observed(self, person: Person, sample: FaceSample, assignment: Assignment, t_ns: int) -> Person:
+        """The person after this sighting, by what is known before it."""
+        gates, median = self.config.gates, person.sharpness.median
+        stability = stability_of(sample.e_id, person.prototype)
+        return observed(
+            person,
             sample,
-            frame.t_ns,
-            trusted=is_trusted(sample, config.tracks, strict=strict),
-            loose=loose_failure(sample, median, config.gates) is None,
-            config=config.persons,
+            t_ns,
+            trusted=is_trusted(sample, self.config.tracks, strict=passes_strict(sample, median, gates)),
+            loose=loose_failure(sample, median, gates) is None,
+            config=self.config.persons,
             settled=assignment.settled,
             recognised=stability is None or stability >= self.scales.face_id.tau_split,
         )
-        rider = replace(rider, person=person, gallery=gallery)
-        outcome = consider(rider, sample, assignment.tracklet.smooth_box, faces, self.scales, config)
-        if outcome.keeps:
-            assignment = replace(assignment, sample=frame.looked_at(sample))
-        outcome = weighed(outcome, assignment.sample, self.scales, config)
-        image = frame.encode(outcome.draft.crop_box) if outcome.draft and outcome.keeps else None
-        code = "no_picture" if outcome.keeps and image is None else outcome.code
-        rider = outcome.rider if image is None else outcome.placed(image)
-        self._cast = self._cast.with_rider(counted(rider, sample, code, config))
-        return FaceFate(assignment, number, code, outcome.lost_to_t_ns)
 
     def _take_pair(self, frame: WaitingFrame) -> None:
         """Offer the two leading persons' faces as a pair image (§12)."""

@@ -121,12 +121,10 @@ class Run:
             self.builder.scales = replace(scales, face=face_scale, body=body_scale)
         samples = self._comparable(translation)
         self._name_face_id(translation.face_id_model)
-        self.names = ModelNames(
-            face_id=self.names.face_id,
-            vision_face=self.names.vision_face or face.name,
-            vision_body=self.names.vision_body or body.name,
-            vision_calibrated=face_scale.calibrated,
-        )
+        known = self.names
+        names = (known.vision_face or face.name, known.vision_body or body.name, face_scale.calibrated)
+        if names != (known.vision_face, known.vision_body, known.vision_calibrated):
+            self.names = ModelNames(known.face_id, *names)
         self.builder.faults.update(translation.faults)
         self.pitch.add(translation.pitch_hints)
         return samples

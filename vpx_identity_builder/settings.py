@@ -165,6 +165,8 @@ class ModelOverrides:
 
     def novelty(self, scale: NoveltyScale) -> NoveltyScale:
         """`scale` with the overridden thresholds. It counts as calibrated once both are set by hand."""
+        if self.novelty_threshold is None and self.novelty_plateau is None:
+            return scale
         return NoveltyScale(
             threshold=scale.threshold if self.novelty_threshold is None else self.novelty_threshold,
             plateau=scale.plateau if self.novelty_plateau is None else self.novelty_plateau,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from importlib import import_module
 from types import FrameType
 
 INTERRUPTED = 130
+NUMPY_THREADS = "OPENBLAS_NUM_THREADS"
+"""How many threads NumPy's products of matrices take. Ours are small: a second thread would only wait, and spin."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -22,7 +25,10 @@ def vision_embed() -> None:
 
 
 def _start(module: str, said: bytes) -> None:
-    """Import a module and call its `main`; a signal until then ends the process at once, as nothing is begun yet."""
+    """Import a module and call its `main`; a signal until then ends the process at once, as nothing is begun yet.
+
+    In the end nothing is searched for cycles of objects any more: the process gives back everything at once.
+    """
 
     def end_now(_number: int, _frame: FrameType | None) -> None:
         os.write(2, said)
@@ -35,7 +41,11 @@ def _start(module: str, said: bytes) -> None:
     heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     for number in heeded:
         signal.signal(number, end_now)
+    os.environ.setdefault(NUMPY_THREADS, "1")
     main = import_module(module).main
     for number in heeded:
         signal.signal(number, end_in_order)
-    main()
+    try:
+        main()
+    finally:
+        gc.freeze()

@@ -80,7 +80,12 @@ def expression_bin(signals: ExpressionSignals) -> str:
 
     Neutral needs every signal: what was not measured is not claimed to be absent.
     """
-    if signals.eye_open is not None and signals.eye_open < eyes_open_from(signals.eye_usual):
+    return expression_of(signals, signals.eye_usual)
+
+
+def expression_of(signals: ExpressionSignals, eye_usual: float | None) -> str:
+    """Expression bin, where the eyes usually are this open."""
+    if signals.eye_open is not None and signals.eye_open < eyes_open_from(eye_usual):
         return EYES_CLOSED
     if is_smiling(signals):
         return "smile"

@@ -9,10 +9,10 @@ from . import pool as pools
 from .config import Config, FaceIdModel
 from .coverage import coverage_of
 from .extremes import NOTHING_SEEN, Extremes
-from .eyes import half_closed, with_usual
+from .eyes import beside_usual, half_closed
 from .gallery import Gallery
 from .novelty import stacked
-from .occlusion import judged
+from .occlusion import as_told, told_of
 from .pair import PairSlots
 from .persons import Evidence, Person, Ranking, join_next, joined, new_person, rank
 from .pool import SPARE_MOMENTS, Pool
@@ -53,7 +53,11 @@ class Rider:
 
         `gallery`: the moments to go by instead of those that the person has.
         """
-        return with_usual(judged(sample, gallery or self.gallery), self.person.eyes)
+        told = told_of(sample, gallery or self.gallery)
+        usual = beside_usual(sample.expression, self.person.eyes)
+        if told is not None:
+            return as_told(sample, told, usual)
+        return sample if usual is sample.expression else replace(sample, expression=usual)
 
     def has_anchor(self) -> bool:
         """True where any candidate passed the strict gate as an anchor."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from .buckets import lighting_bin
-from .cast import Rider
 from .config import Config
 from .results import Conditions
 from .types import FaceSample
@@ -14,10 +11,9 @@ DRIFTING = frozenset({"unstable", "identity_unsettled"})
 """Fates of a face whose Face-ID embedding is off its person's prototype."""
 
 
-def counted(rider: Rider, sample: FaceSample, fate: str, cfg: Config) -> Rider:
-    """With one more face, and what became of it, among the conditions under which the person was seen."""
+def counted(seen: Conditions, sample: FaceSample, fate: str, usual_level: float | None, cfg: Config) -> Conditions:
+    """With one more face, and what became of it. `usual_level`: the person's median brightness, 0..255."""
     drifting = fate in DRIFTING
     covered = (sample.occlusion_ratio or 0.0) > cfg.gates.strict_occlusion
-    lighting = lighting_bin(sample.measures.lighting_level, rider.person.brightness.median, cfg.selection)
-    seen = Conditions(1, int(drifting), int(covered), int(drifting or covered), int(lighting == "dark"))
-    return replace(rider, conditions=rider.conditions + seen)
+    dark = lighting_bin(sample.measures.lighting_level, usual_level, cfg.selection) == "dark"
+    return seen + Conditions(1, int(drifting), int(covered), int(drifting or covered), int(dark))

@@ -67,7 +67,9 @@ def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
 
 
 def _with(span: Span | None, value: float | None) -> Span | None:
-    return span if value is None else _both(span, (value, value))
+    if value is None or (span is not None and span[0] <= value <= span[1]):
+        return span
+    return _both(span, (value, value))
 
 
 def _both(one: Span | None, other: Span | None) -> Span | None:

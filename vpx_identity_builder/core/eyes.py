@@ -38,12 +38,6 @@ def usual_opening(openings: Spread) -> float | None:
     return openings.quantile(USUAL_QUANTILE) if openings.offered >= ENOUGH else None
 
 
-def with_usual(sample: FaceSample, openings: Spread) -> FaceSample:
-    """The face together with what is usual for its person; the face itself where it knows."""
-    signals = beside_usual(sample.expression, openings)
-    return sample if signals is sample.expression else replace(sample, expression=signals)
-
-
 def beside_usual(signals: ExpressionSignals, openings: Spread) -> ExpressionSignals:
     """The signals together with what is usual for their person; the signals themselves where they know."""
     usual = usual_opening(openings)

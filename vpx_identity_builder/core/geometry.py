@@ -15,12 +15,17 @@ SHOULDER_SHARE = 0.56
 
 def area(box: Box) -> float:
     """Area in square pixels; 0 for an empty or inverted box."""
-    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+    x1, y1, x2, y2 = box
+    return (x2 - x1) * (y2 - y1) if x2 > x1 and y2 > y1 else 0.0
 
 
 def intersection(a: Box, b: Box) -> float:
     """Overlapping area in square pixels."""
-    return area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
+    ax1, ay1, ax2, ay2 = a
+    bx1, by1, bx2, by2 = b
+    width = (ax2 if ax2 < bx2 else bx2) - (ax1 if ax1 > bx1 else bx1)
+    height = (ay2 if ay2 < by2 else by2) - (ay1 if ay1 > by1 else by1)
+    return width * height if width > 0 and height > 0 else 0.0
 
 
 def iou(a: Box, b: Box) -> float:

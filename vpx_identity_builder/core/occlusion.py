@@ -13,8 +13,10 @@ All limits are cosine distances of texture features, the same for everybody.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from struct import Struct
 
 import numpy as np
 
@@ -22,7 +24,7 @@ from .buckets import PARTIAL_OCCLUSION_FROM
 from .face_cells import EYE_CELLS, LOWER_CELLS, MOUTH_CELLS, NEIGHBOURS
 from .gallery import CLEAREST, Gallery
 from .moments import DIGEST_BYTES, Array, Moments, moment_of
-from .types import CoveredParts, FaceSample, ToldOcclusion
+from .types import CoveredParts, ExpressionSignals, FaceSample, ToldOcclusion
 
 FEWEST_MOMENTS = 3
 """Fewer moments of a similar pose are no evidence."""
@@ -46,6 +48,8 @@ PARTIAL = PARTIAL_OCCLUSION_FROM
 LEAST_GUESS = PARTIAL
 """A face that cannot be judged counts as covered by this much at least: it comes after all that are known to be clear,
 and gains little where making it worse makes it possible to judge."""
+NUMBERS = Struct("<3d")
+"""Yaw and pitch in degrees and how open the mouth is, as they stand in a digest; NaN where unknown."""
 LIKELY = 2 * PARTIAL
 """A guess from here on says what is covered, so that no expression is read there."""
 
@@ -53,22 +57,41 @@ LIKELY = 2 * PARTIAL
 def judged(sample: FaceSample, gallery: Gallery) -> FaceSample:
     """The sample with its occlusion as this gallery tells it, with a guess where it cannot.
 
-    One without an appearance stays as it is. A ratio is below `PARTIAL` where the face is clear; what covers two cells
-    counts as `PARTIAL` at least. What an earlier run told of just this face beside just this gallery is taken as it is.
+    One without an appearance stays as it is.
+    """
+    told = told_of(sample, gallery)
+    return sample if told is None else as_told(sample, told, sample.expression)
+
+
+def told_of(sample: FaceSample, gallery: Gallery) -> ToldOcclusion | None:
+    """What a gallery tells of how far a face is covered; None for one without an appearance.
+
+    A ratio is below `PARTIAL` where the face is clear; what covers two cells counts as `PARTIAL` at least. What an
+    earlier run told of just this face beside just this gallery is taken as it is.
     """
     if sample.appearance is None:
-        return sample
+        return None
     told, beside = sample.told, _digest(sample, sample.appearance, gallery)
-    if told is None or told.beside != beside:
-        told = _told(beside, sample, gallery)
-    return replace(sample, occlusion_ratio=told.ratio, covered=told.covered, occlusion_guess=told.guess, told=told)
+    return _told(beside, sample, gallery) if told is None or told.beside != beside else told
+
+
+def as_told(sample: FaceSample, told: ToldOcclusion, expression: ExpressionSignals) -> FaceSample:
+    """The sample with what was told of it, and with these signals of its expression."""
+    return replace(
+        sample,
+        expression=expression,
+        occlusion_ratio=told.ratio,
+        covered=told.covered,
+        occlusion_guess=told.guess,
+        told=told,
+    )
 
 
 def _digest(sample: FaceSample, appearance: Array, gallery: Gallery) -> bytes:
     """Stands for everything that `_told` goes by."""
-    numbers = (sample.pose.yaw_deg, sample.pose.pitch_deg, sample.expression.mouth_open)
-    given = [appearance.shape, *(None if number is None else float(number) for number in numbers)]
-    digest = blake2b(repr(given).encode(), digest_size=DIGEST_BYTES)
+    told_by = (sample.pose.yaw_deg, sample.pose.pitch_deg, sample.expression.mouth_open)
+    numbers = (math.nan if number is None else number for number in told_by)
+    digest = blake2b(NUMBERS.pack(*numbers) + repr(appearance.shape).encode(), digest_size=DIGEST_BYTES)
     digest.update(gallery.evidence.digest)
     digest.update(np.ascontiguousarray(appearance, np.float32).data)
     return digest.digest()

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from . import geometry
 from . import pool as pools
-from .buckets import UNKNOWN, classify, expression_bin, readable
+from .buckets import UNKNOWN, classify, expression_of, readable
 from .cast import STRICT_BONUS, Rider
 from .challenge import condition_scores
 from .config import Config, FaceIdModel, NoveltyScale
 from .eligible import MOST_DOUBTS, Judged, anchor_score, doubts, is_anchor, judge
 from .extremes import Extremes
-from .eyes import beside_usual
+from .eyes import usual_opening
 from .gates import challenge_failure, loose_failure, passes_strict
 from .novelty import dual_novelty
 from .policy import AS_DESIGNED, Policy, Stability
-from .pool import Decision, Offer
+from .pool import Decision, Offer, Pool
 from .types import Box, Buckets, Candidate, FaceSample, IntBox, Vector
 
 OTHER_FACE_CONFIDENCE = 0.5
@@ -43,29 +42,26 @@ class Scales:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """The rider after the offer, the reason code, and what to encode and place, or else what it lost to, if anything.
+    """What becomes of a face that was offered: a reason code, what its person's rider has learned of extremes and
+    novelty, and what to encode and place, or else what it lost to, if anything.
 
-    Without `draft` it was turned away before the pool was asked. `lost_to_t_ns`: time of the image that was better.
+    `draft`: the candidate where the pool wants it, its crop not encoded. `lost_to_t_ns`: time of the image that was
+    better.
     """
 
-    rider: Rider
     code: str
+    extremes: Extremes
+    recent_novelty: tuple[float, ...]
     draft: Candidate | None = None
     offer: Offer | None = None
     decision: Decision | None = None
     lost_to_t_ns: int | None = None
 
-    @property
-    def keeps(self) -> bool:
-        """True where the pool wants the crop."""
-        return self.decision is not None and self.decision.keeps
-
-    def placed(self, image: bytes) -> Rider:
-        """The rider with the encoded crop in its pool."""
+    def placed(self, pool: Pool, image: bytes) -> Pool:
+        """The pool with the encoded crop."""
         if self.draft is None or self.offer is None or self.decision is None:
             raise ValueError("nothing was to be kept")
-        candidate = replace(self.draft, image=image)
-        return self.rider.with_pool(pools.place(self.rider.pool, candidate, self.offer, self.decision))
+        return pools.place(pool, replace(self.draft, image=image), self.offer, self.decision)
 
 
 def other_boxes(sample: FaceSample, faces: Sequence[FaceSample]) -> list[Box]:
@@ -82,28 +78,39 @@ def crop_box(sample: FaceSample, smooth_box: Box, others: Sequence[Box], scale: 
     return geometry.union(smooth, geometry.clip((x1 - margin, y1 - margin, x2 + margin, y2 + margin), size))
 
 
+def as_it_is(sample: FaceSample) -> FaceSample:
+    """No other look at a face than the one it came with."""
+    return sample
+
+
 def consider(
-    rider: Rider, sample: FaceSample, smooth_box: Box, faces: Sequence[FaceSample], scales: Scales, cfg: Config
+    rider: Rider,
+    sample: FaceSample,
+    smooth_box: Box,
+    faces: Sequence[FaceSample],
+    scales: Scales,
+    cfg: Config,
+    look: Callable[[FaceSample], FaceSample] = as_it_is,
 ) -> Outcome:
-    """Offer a face to its person's pool, which is to be told how new it looks then (`weighed`)."""
-    person = rider.person
-    stability = scales.stability(sample.e_id, person.prototype)
+    """Offer a face to its person's pool. `look` gives it vision embeddings of its own, where the pool wants it."""
+    person, extremes, recent = rider.person, rider.extremes, rider.recent_novelty
     if sample.e_id is None:
-        return Outcome(rider, "no_identity")
+        return Outcome("no_identity", extremes, recent)
+    stability = scales.stability(sample.e_id, person.prototype)
     buckets = classify(sample, person.brightness.median, cfg.selection)
     conditions = condition_scores(sample, buckets, cfg.selection)
     if stability is not None and stability.value < scales.face_id.tau_id:
-        return Outcome(_without(rider, rider.extremes, conditions, "unstable"), "unstable")
-    extremes = rider.extremes.seeing(sample)
+        return Outcome("unstable", _leaving_out(extremes, conditions, "unstable"), recent)
+    extremes = extremes.seeing(sample)
     loose_failed = loose_failure(sample, person.sharpness.median, cfg.gates)
     challenge_failed = challenge_failure(sample, cfg.gates)
     if loose_failed is not None and (challenge_failed is not None or not conditions):
-        return Outcome(_without(rider, extremes, conditions, str(challenge_failed)), f"gate:{loose_failed}")
+        return Outcome(f"gate:{loose_failed}", _leaving_out(extremes, conditions, str(challenge_failed)), recent)
     others = other_boxes(sample, faces)
     crop = crop_box(sample, smooth_box, others, cfg.selection.crop_scale)
     if geometry.contains_other_face(crop, sample.bbox, others):
-        return Outcome(_without(rider, extremes, conditions, "other_face_in_crop"), "other_face_in_crop")
-    rider = replace(rider, extremes=extremes)
+        spoilt = "other_face_in_crop"
+        return Outcome(spoilt, _leaving_out(extremes, conditions, spoilt), recent)
     quality = scales.policy.quality(sample, cfg.gates)
     offer = Offer(
         quality,
@@ -112,31 +119,21 @@ def consider(
         {name: score + quality for name, score in conditions.items()},
     )
     draft = Candidate(sample, buckets, crop, b"", 0.0)
-    decision = pools.decide(rider.pool, draft, offer, partial(_still_fills, rider, scales, cfg))
-    lost_to = None if decision.keeps else decision.lost_to_t_ns
-    return Outcome(rider, decision.code, draft, offer, decision, lost_to)
-
-
-def _without(rider: Rider, extremes: Extremes, conditions: Mapping[str, float], reason: str) -> Rider:
-    """The rider after a face that is not taken; one that would have been a challenge image counts as left out."""
-    return replace(rider, extremes=extremes.leaving_out(reason) if conditions else extremes)
-
-
-def weighed(outcome: Outcome, sample: FaceSample, scales: Scales, cfg: Config) -> Outcome:
-    """The outcome with how new the face looks beside what is kept.
-
-    `sample` is the face that was offered, with vision embeddings of its own where the pool wants it.
-    """
-    rider, draft, decision = outcome.rider, outcome.draft, outcome.decision
-    if draft is None or decision is None:
-        return outcome
-    novelty = _novelty(rider, sample, scales)
-    rider = replace(rider, recent_novelty=(*rider.recent_novelty, novelty)[-cfg.stop.novelty_window :])
+    decision = pools.decide(rider.pool, draft, offer, _still_filling(rider, scales, cfg))
+    if decision.keeps:
+        draft = replace(draft, sample=look(sample))
+    novelty = _novelty(rider, draft.sample, scales)
+    recent = (*recent, novelty)[-cfg.stop.novelty_window :]
     code = decision.code_of(is_new=novelty >= scales.face.threshold)
-    if not decision.keeps and UNKNOWN in (draft.buckets.yaw, draft.buckets.pitch):
-        code = "unknown_pose"
-    shown = Candidate(sample, draft.buckets, draft.crop_box, draft.image, novelty)
-    return Outcome(rider, code, shown, outcome.offer, decision, outcome.lost_to_t_ns)
+    if decision.keeps:
+        return Outcome(code, extremes, recent, replace(draft, novelty=novelty), offer, decision)
+    code = "unknown_pose" if UNKNOWN in (buckets.yaw, buckets.pitch) else code
+    return Outcome(code, extremes, recent, lost_to_t_ns=decision.lost_to_t_ns)
+
+
+def _leaving_out(extremes: Extremes, conditions: Mapping[str, float], reason: str) -> Extremes:
+    """After a face that is not taken; one that would have been a challenge image counts as left out."""
+    return extremes.leaving_out(reason) if conditions else extremes
 
 
 def judged_again(candidate: Candidate, rider: Rider, stability: float, scales: Scales, cfg: Config) -> Judged:
@@ -146,19 +143,21 @@ def judged_again(candidate: Candidate, rider: Rider, stability: float, scales: S
     return judge(shown, stability, *medians, cfg, scales.policy)
 
 
-def _still_fills(rider: Rider, scales: Scales, cfg: Config, candidate: Candidate) -> bool:
-    """True where a face kept for a bucket would be kept for it now: what is usual for a person and who it is, is known
-    better than when the face came. What covers it is not asked again before the end: that would cost a judgement for
-    every face that is turned down."""
+def _still_filling(rider: Rider, scales: Scales, cfg: Config) -> Callable[[Candidate], bool]:
+    """Tells whether a face kept for a bucket would be kept for it now: what is usual for a person and who it is, is
+    known better than when the face came. What covers it is not asked again before the end: that would cost a judgement
+    for every face that is turned down."""
     person = rider.person
-    stability = scales.stability(candidate.sample.e_id, person.prototype)
-    if stability is not None and stability.value < scales.face_id.tau_id:
-        return False
-    if loose_failure(candidate.sample, person.sharpness.median, cfg.gates) is not None:
-        return False
-    read = readable(candidate.sample)
-    shown = beside_usual(read, person.eyes)
-    return shown is read or expression_bin(shown) == candidate.buckets.expression
+
+    def still_fills(candidate: Candidate) -> bool:
+        stability = scales.stability(candidate.sample.e_id, person.prototype)
+        if stability is not None and stability.value < scales.face_id.tau_id:
+            return False
+        if loose_failure(candidate.sample, person.sharpness.median, cfg.gates) is not None:
+            return False
+        return expression_of(readable(candidate.sample), usual_opening(person.eyes)) == candidate.buckets.expression
+
+    return still_fills
 
 
 def _novelty(rider: Rider, sample: FaceSample, scales: Scales) -> float:

@@ -135,6 +135,11 @@ class Decision:
         return "not_novel" if self.code == "worse_than_kept" and not is_new else self.code
 
 
+OUTSIDE = Decision("outside_buckets")
+"""There is no bucket for the face, or it does not pass the gate of coverage images."""
+NO_CONDITION = TimeSlots(CONDITION_SLOTS)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pool:
     """All candidates kept of one person; of each bucket the best of `bucket_moments` moments."""
@@ -189,16 +194,15 @@ def decide(
     that does is empty.
     """
     sample = candidate.sample
-    found = Decision("outside_buckets")
+    found = OUTSIDE
     if offer.loose and fills_bucket(candidate.buckets):
         found = _decide_bucket(pool, candidate, offer.quality, still_fills)
     code, bucket = found.code, found.bucket
     anchor = offer.anchor_score is not None and pool.anchors.wants(sample, offer.anchor_score)
-    empty = TimeSlots(CONDITION_SLOTS)
     conditions = tuple(
         name
         for name, score in sorted(offer.condition_scores.items())
-        if pool.conditions.get(name, empty).wants(sample, score, MORE_EXTREME_BY)
+        if pool.conditions.get(name, NO_CONDITION).wants(sample, score, MORE_EXTREME_BY)
     )
     extras = _wanted_extras(pool, candidate, offer)
     if bucket is None and anchor:
@@ -207,6 +211,8 @@ def decide(
         code = "challenge_candidate"
     elif bucket is None and extras:
         code = "extra_bin_candidate"
+    if not (anchor or conditions or extras):
+        return found
     return replace(found, code=code, anchor=anchor, conditions=conditions, extras=extras)
 
 

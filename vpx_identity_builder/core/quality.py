@@ -52,6 +52,8 @@ def components(sample: FaceSample, config: GateConfig) -> dict[str, float]:
 
 def quality_score(sample: FaceSample, config: GateConfig) -> float:
     """Weighted geometric mean of the components, 0..1: one very bad component spoils an image."""
-    parts = components(sample, config)
-    log_sum = sum(WEIGHTS[name] * math.log(min(1.0, max(FLOOR, value))) for name, value in parts.items())
+    log_sum = 0.0
+    for name, value in components(sample, config).items():
+        if value < 1.0:
+            log_sum += WEIGHTS[name] * math.log(value if value > FLOOR else FLOOR)
     return math.exp(log_sum)

@@ -48,3 +48,32 @@ def test_a_signal_during_the_imports_is_one_line_and_130(number: signal.Signals,
         env={**os.environ, "PYTHONPATH": paths},
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", line)
+
+
+ENDING = """
+import atexit, gc, os
+import vpx_identity_builder_start as start
+
+def told():
+    print(gc.get_freeze_count() > 0, os.environ[start.NUMPY_THREADS])
+
+atexit.register(told)
+start.identity_builder()
+"""
+
+
+@pytest.mark.parametrize(("wanted", "threads"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "2"}, "2")])
+def test_the_end_waits_for_no_search_for_cycles_and_small_products_take_one_thread(
+    wanted: dict[str, str], threads: str
+) -> None:
+    kept = {key: value for key, value in os.environ.items() if key != "OPENBLAS_NUM_THREADS"}
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING, "plugins"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**kept, "PYTHONPATH": paths, **wanted},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"True {threads}"

@@ -22,11 +22,11 @@ from vpx_identity_builder.core.eyes import (
     FRONTAL_YAW_DEG,
     HALF_CLOSED_BELOW,
     HALF_CLOSED_OF_USUAL,
+    beside_usual,
     half_closed,
     narrowing,
     reading,
     usual_opening,
-    with_usual,
 )
 from vpx_identity_builder.core.pair import TOGETHER_BONUS, Together, pair_score
 from vpx_identity_builder.core.pool import Scored, TimeSlots
@@ -74,8 +74,8 @@ def test_nothing_is_usual_before_enough_was_read_and_blinks_do_not_change_it() -
     assert usual_opening(openings([0.9] * (ENOUGH - 1))) is None
     assert usual_opening(openings([0.9] * ENOUGH)) == pytest.approx(0.9)
     assert usual_opening(openings([0.9, 0.9, 0.05] * ENOUGH)) == pytest.approx(0.9)
-    face = with_usual(sample(eyes=0.5), openings([0.9] * ENOUGH))
-    assert face.expression == replace(sample(eyes=0.5).expression, eye_usual=0.9)
+    signals = sample(eyes=0.5).expression
+    assert beside_usual(signals, openings([0.9] * ENOUGH)) == replace(signals, eye_usual=0.9)
 
 
 def test_covered_eyes_turned_faces_and_unknown_poses_are_not_read() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from vpx_identity_builder.core.cast import Rider, new_rider
 from vpx_identity_builder.core.config import Config, NoveltyScale
 from vpx_identity_builder.core.novelty import NOTHING_SAVED, distance_to_nearest, dual_novelty
-from vpx_identity_builder.core.offer import Scales, consider, weighed
+from vpx_identity_builder.core.offer import Scales, consider
 
 from .strategies import seeds, unit_rows
 from .test_core_tracks import model_of
@@ -59,8 +59,7 @@ def test_a_face_whose_embedding_was_left_out_inherits_the_last_novelty() -> None
     scales = Scales(model_of(DLIB), FACE, BODY)
 
     def after(rider: Rider) -> tuple[float, ...]:
-        offered = consider(rider, face, face.bbox, [face], scales, config)
-        return weighed(offered, face, scales, config).rider.recent_novelty
+        return consider(rider, face, face.bbox, [face], scales, config).recent_novelty
 
     assert after(rider) == (0.5, 0.03, 0.03)
     assert after(new_rider(0, 0, config)) == (NOTHING_SAVED,)
