@@ -13,6 +13,21 @@ MAX_NAME_BYTES = 180
 _FORBIDDEN = '/\\:*?"<>|'
 _RESERVED = re.compile(r"(con|conin\$|conout\$|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 _BLOCK_BYTES = 1 << 20
+_CYRILLIC_SMALL = "\u0430\u0441\u0501\u0435\u04bb\u0456\u0458\u04cf\u043e\u0440\u051b\u0455\u051d\u0445\u0443\u04af"
+_CYRILLIC_LARGE = "\u0410\u0412\u0421\u0415\u041d\u0406\u0408\u041a\u041c\u041e\u0420\u0405\u0422\u0425\u0423\u04ae"
+_GREEK_SMALL = "\u03b1\u03b3\u03b9\u03bd\u03bf\u03c1\u03c3\u03c5"
+_GREEK_LARGE = "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7"
+_ARMENIAN = "\u0570\u0578\u057d\u0585\u0581\u0566"
+_SIGNS = "\u2010\u2012\u2013\u2014\u2212\u2019"
+LOOKS_LATIN = dict(
+    zip(
+        _CYRILLIC_SMALL + _CYRILLIC_LARGE + _GREEK_SMALL + _GREEK_LARGE + _ARMENIAN + _SIGNS,
+        "acdehijlopqswxyy" + "ABCEHIJKMOPSTXYY" + "ayivopou" + "ABEZHIKMNOPTYX" + "hnuogq" + "-----'",
+        strict=True,
+    )
+)
+"""Letters of other scripts and signs → what they look like (after Unicode Technical Standard 39, confusables)."""
+_AS_LATIN = str.maketrans(LOOKS_LATIN)
 
 
 def safe_video_id(text: str) -> str:
@@ -38,6 +53,12 @@ def video_id_from_stem(stem: str) -> str:
     if _objection(name):
         name = f"video_{name}" if name and not _objection(f"video_{name}") else "video"
     return name
+
+
+def look_of(name: str) -> str:
+    """What a folder's name looks like: two names of one look are taken for each other, by people or by a file system
+    that does not tell capitals from small letters."""
+    return unicodedata.normalize("NFKC", name).translate(_AS_LATIN).casefold()
 
 
 def printable(text: str) -> str:

@@ -17,7 +17,7 @@ from vpx_identity_builder.export.atomic import published_marker, replace_tree
 from vpx_identity_builder.export.builtin import own_files
 from vpx_identity_builder.export.bundle import Bundle, bundle
 from vpx_identity_builder.export.files import FULL, Files
-from vpx_identity_builder.names import contained, safe_video_id
+from vpx_identity_builder.names import contained, look_of, safe_video_id
 
 SET_FOLDER = "identity_builder"
 PROBE = ".identity-builder-probe-"
@@ -61,20 +61,34 @@ def target_folder(
 ) -> tuple[str, Path]:
     """The video id in effect and the folder its set belongs into: `{output_dir}/{video_id}/identity_builder`.
 
-    The same content keeps its folder; other content under a taken name gets the suffix `-<6 hex of its hash>`.
-    `claimed` tells which content a video's folder without a set is meant for.
+    The same content keeps its folder; other content under a taken name, or one that looks like it, gets the suffix
+    `-<6 hex of its hash>`. `claimed` tells which content a video's folder without a set is meant for.
     Raises `FolderNameError`, also for a folder that leads out of `output_dir` through a link.
     """
     name = safe_video_id(video_id)
     candidates = [name, *(f"{name}-{content_sha256[:digits]}" for digits in _SUFFIX_DIGITS)]
     for candidate in candidates:
         target = contained(output_dir, candidate) / SET_FOLDER
-        held = published_content(target)
-        if held is None:
-            held = claimed(target.parent)
-        if held in (None, content_sha256):
+        held = _content_of(target.parent, claimed)
+        alike = (_content_of(folder, claimed) for folder in _look_alikes(output_dir, candidate))
+        if held == content_sha256 or (held is None and all(other in (None, content_sha256) for other in alike)):
             return candidate, target
     raise FolderNameError(video_id, "the name and all its suffixes are taken by other content")
+
+
+def _content_of(folder: Path, claimed: Callable[[Path], str | None]) -> str | None:
+    """Which content a video's folder holds or is meant for, None for none."""
+    held = published_content(folder / SET_FOLDER)
+    return claimed(folder) if held is None else held
+
+
+def _look_alikes(output_dir: Path, name: str) -> list[Path]:
+    """Folders there whose names are others, but look like this one."""
+    look = look_of(name)
+    try:
+        return sorted(path for path in output_dir.iterdir() if path.name != name and look_of(path.name) == look)
+    except OSError:  # not there yet, or only to be written to
+        return []
 
 
 def check_writable(folder: Path, key: str = "output_dir") -> None:

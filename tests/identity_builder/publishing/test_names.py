@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from vpx_identity_builder.errors import FolderNameError, InputError
 from vpx_identity_builder.names import (
+    LOOKS_LATIN,
     MAX_NAME_BYTES,
     contained,
     content_hash,
     frame_hash,
+    look_of,
     printable,
     safe_video_id,
     unnamed_video_id,
@@ -58,6 +60,20 @@ def test_what_is_no_folder_name_is_refused_with_the_reason(text: str, reason: st
 )
 def test_ordinary_names_are_kept_and_look_alikes_collapse(text: str, name: str) -> None:
     assert safe_video_id(text) == name
+
+
+def test_letters_of_other_scripts_look_like_the_latin_ones_that_they_are_named_like() -> None:
+    for sign, latin in LOOKS_LATIN.items():
+        assert look_of(f"a{sign}z") == look_of(f"a{latin}z")
+        assert sign.isascii() is False
+        assert latin.isascii()
+        assert sign.isupper() == latin.isupper()
+        assert unicodedata.normalize("NFKC", sign) == sign, "only what stays in a name is worth a line"
+
+
+@given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz0123456789_- .\uac00\ud0d1"))
+def test_names_that_can_be_told_apart_look_different(name: str) -> None:
+    assert look_of(name) == name
 
 
 @given(st.text())

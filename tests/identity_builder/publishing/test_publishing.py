@@ -275,6 +275,18 @@ def test_same_content_keeps_the_name_and_other_content_gets_a_suffix(
     assert target_folder(tmp_path, "ride", other)[0] == "ride-ffffff"
 
 
+@pytest.mark.parametrize("alike", ["r\u0456de", "RIDE", "Ride", "r\u03b9d\u0435"])
+def test_a_name_that_looks_like_a_taken_one_gets_a_suffix(
+    tmp_path: Path, result_of: Callable[[int], RunResult], context: RunContext, alike: str
+) -> None:
+    mine, other = str(context.content_sha256), "f" * 64
+    publish(result_of(1), target_folder(tmp_path, "ride", mine)[1], context)
+    assert target_folder(tmp_path, alike, other)[0] == f"{alike}-ffffff"
+    assert target_folder(tmp_path, alike, mine)[0] == alike, "the same content is nobody else's"
+    (tmp_path / "r\u0456d\u0435s").mkdir()
+    assert target_folder(tmp_path, "rides", other)[0] == "rides", "an empty folder is nobody's"
+
+
 def test_a_set_that_does_not_say_what_it_holds_is_not_taken_over(tmp_path: Path) -> None:
     (tmp_path / "ride" / "identity_builder").mkdir(parents=True)
     (tmp_path / "ride" / "identity_builder" / "result.json").write_text("{broken")
