@@ -73,13 +73,20 @@ class IdentitySetBuilder:
         """The row that the run's Face-ID embeddings are judged by; None until the first one that fits."""
         return self.scales.face_id if self._model_known else None
 
-    def add(self, t_ns: int, faces: Sequence[FaceSample], encode: Encoder, look: Look = not_looked) -> None:
+    def add(
+        self,
+        t_ns: int,
+        faces: Sequence[FaceSample],
+        encode: Encoder,
+        look: Look = not_looked,
+        bystanders: Sequence[FaceSample] = (),
+    ) -> None:
         """Take one frame's faces. `encode` and `look` are called at once or when the next frame comes, for crops worth
-        keeping and for the faces on them."""
+        keeping and for the faces on them. `bystanders`: faces that nobody is made of, kept out of others' crops."""
         if self._result is not None:
             raise RuntimeError("the builder is finished; make a new one for the next video")
         self._arrivals += 1
-        self._waiting.append(WaitingFrame(t_ns, self._arrivals, tuple(faces), encode, look))
+        self._waiting.append(WaitingFrame(t_ns, self._arrivals, tuple(faces), encode, look, tuple(bystanders)))
         self._waiting.sort(key=lambda frame: (frame.t_ns, frame.arrival))
         if len(self._waiting) > 1:
             self._process(self._waiting.pop(0))
@@ -177,7 +184,7 @@ class IdentitySetBuilder:
         before = self._cast
         for tracklet in doubles(self._cast, self._person_of, moved.assignments, self.scales.face_id):
             self._start_over(tracklet, frame.t_ns)
-        fates = [self._take(assignment, frame, faces) for assignment in moved.assignments]
+        fates = [self._take(assignment, frame, [*faces, *frame.bystanders]) for assignment in moved.assignments]
         self._fates.update(fate.code for fate in fates)
         self._cast = met(self._cast, [(f.person, f.assignment.sample) for f in fates], self.scales.face_id)
         self._join(before)
@@ -214,7 +221,7 @@ class IdentitySetBuilder:
         if self._clock.stalled > before.stalled:
             self.faults["timestamp_not_increasing"] += 1
         self._frames += 1
-        self._frames_with_faces += bool(frame.faces)
+        self._frames_with_faces += bool(frame.faces or frame.bystanders)
 
     def _comparable(self, sample: FaceSample) -> FaceSample:
         """The sample, without what is no embedding or belongs to another Face-ID model than the run's."""
@@ -291,7 +298,7 @@ class IdentitySetBuilder:
         if len(found) < 2:
             return
         faces = [(self._cast.riders[number], assignment) for number, assignment in found.items()]
-        everybody = [fate.assignment.sample for fate in self.last_fates]
+        everybody = [*(fate.assignment.sample for fate in self.last_fates), *frame.bystanders]
         slots = self._cast.pairs.get(frozenset(found), PairSlots())
         draft = draft_pair(faces, everybody, slots, self.scales, self.config)
         if draft is not None:

@@ -22,6 +22,9 @@ SURE = 0.6
 """Correlation from which on the sign is certain; measured on videos of known sign, see the tests."""
 FRONTAL_YAW_DEG = 25.0
 MOST_TRACKS = 256
+NOBODY = -2
+"""The track of hints that are of no face."""
+_WIDE_DEG = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,13 @@ class PitchEvidence:
             if known and known[0] < 0:
                 found.add(source)
         return frozenset(found)
+
+
+def telling(source: str, is_reversed: bool) -> list[PitchHint]:
+    """Hints of nobody's face that tell a source's sign, whatever others say: they swing wide."""
+    sign = -1.0 if is_reversed else 1.0
+    swings = [_WIDE_DEG if place % 2 else -_WIDE_DEG for place in range(ENOUGH)]
+    return [PitchHint(source, "landmarks", NOBODY, swing, sign * swing) for swing in swings]
 
 
 def nose_height(landmarks: NDArray[np.float64]) -> float | None:

@@ -19,7 +19,7 @@ from .names import printable
 from .place import app_version
 from .program import program_of
 from .recorder import as_logged, people_of
-from .replay import CropId, Fate, crops_of, replay, run_of, with_pictures
+from .replay import CropId, Fate, crops_of, replay, run_of, with_pictures, without
 from .run import Run
 from .runlog.codec import MalformedError
 from .runlog.finalize import Recorded, pictures_of, recorded_result, settle_again
@@ -157,7 +157,8 @@ def let_leave(log: RunLog, made: Rebuilt) -> None:
 def _chosen_before(log: RunLog, settings: Settings) -> Rebuilt | None:
     """The recorded result, where these settings gave it and this program would choose the same again.
 
-    Of a log that people left, it is the result whatever the program is: nobody can look at everybody again.
+    Of a log that people left, it is the result whatever the program is: nobody can look at everybody again. Where
+    one of them was erased, the others move up.
     """
     outcome = log.outcome()
     if outcome is None:
@@ -172,7 +173,7 @@ def _chosen_before(log: RunLog, settings: Settings) -> Rebuilt | None:
     run = _acquainted(log, settings)
     program = program_of(run.builder.scales.policy)
     if log.anonymous_count() or (program is not None and program == chosen.program):
-        return Rebuilt(run, _with_logged_pictures(log, chosen.result))
+        return Rebuilt(run, _with_logged_pictures(log, without(chosen.result, ())))
     return None
 
 

@@ -15,13 +15,13 @@ from .core.fates import FaceFate
 from .core.frame_views import Encoder
 from .core.pictures import with_candidates
 from .core.results import PersonSet, RunResult, StopReason, UnpublishedPerson
-from .core.types import Box, IntBox
+from .core.types import Box, FaceSample, IntBox
 from .place import SourceInfo
 from .program import occlusion_fingerprint
 from .run import Run
 from .runlog.pruning import is_spoilt
 from .runlog.reader import RunLog
-from .runlog.rows import LoggedFrame
+from .runlog.rows import OUTLINE, LoggedFrame
 from .settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -107,15 +107,23 @@ def _once(log: RunLog, settings: Settings, allowed: Allowed | None) -> Replay:
         faces = frame.translation.samples
         seen.update({(frame.seq, place): (sample.t_ns, sample.bbox) for place, sample in enumerate(faces)})
         recent[frame.seq] = {sample.bbox: place for place, sample in reversed(list(enumerate(faces)))}
-        samples = run.understand(frame.translation)
+        people, outlines = _apart(frame, run.understand(frame.translation))
         try:
-            run.builder.add(frame.t_ns, samples, _encoder(frame, allowed))
+            run.builder.add(frame.t_ns, people, _encoder(frame, allowed), bystanders=outlines)
         except Exception as error:  # noqa: BLE001 - what broke the run breaks the replay too; the rest is still worth it
             logger.warning("frame %d of %s left out: %s: %s", frame.seq, log.path, type(error).__name__, error)
             run.builder.faults["unreadable_frame"] += 1
     run.builder.faults.update(log.ending.faults)
     result = run.finish(log.ending.reason or StopReason.INTERRUPTED)
     return Replay(run, result, tuple(fates), seen)
+
+
+def _apart(frame: LoggedFrame, samples: Sequence[FaceSample]) -> tuple[Sequence[FaceSample], Sequence[FaceSample]]:
+    """The faces that may be somebody's, and those of whom the log holds the outline alone."""
+    if OUTLINE not in frame.anonymous:
+        return samples, ()
+    kinds = list(zip(samples, frame.anonymous, strict=True))
+    return [s for s, kind in kinds if kind != OUTLINE], [s for s, kind in kinds if kind == OUTLINE]
 
 
 def _encoder(frame: LoggedFrame, allowed: Allowed | None) -> Encoder:

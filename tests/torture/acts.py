@@ -108,6 +108,10 @@ def erase_person(before: Path, person: int, bank: bool = False) -> Act:
         again = say("rebuild", out / RIDE)
         demand(again.exit_code == 0, f"rebuild: {again.output}")
         demand(len(read_result(out / RIDE / "identity_builder").persons) == 1, "the person is back")
+        demand(_pictures(published(out)) == _pictures(others), "chosen again, the other's images are not the same")
+
+    def _pictures(files: dict[str, bytes]) -> list[bytes]:
+        return sorted(data for name, data in files.items() if name.endswith(".jpg"))
 
     def _others(out: Path) -> dict[str, bytes]:
         return {name: data for name, data in published(out).items() if name.startswith(f"person_{1 - person}")}

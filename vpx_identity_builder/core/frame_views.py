@@ -30,13 +30,14 @@ def not_looked(_box: Box) -> OwnVectors | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WaitingFrame:
-    """One frame's faces, in order of `arrival` (from 1)."""
+    """One frame's faces, in order of `arrival` (from 1). `bystanders`: see `IdentitySetBuilder.add`."""
 
     t_ns: int
     arrival: int
     faces: tuple[FaceSample, ...]
     encode: Encoder
     look: Look = not_looked
+    bystanders: tuple[FaceSample, ...] = ()
 
     def looked_at(self, sample: FaceSample) -> FaceSample:
         """The face with its own vision embeddings, where it carries those of an earlier frame."""

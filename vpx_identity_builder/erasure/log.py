@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from vpx_identity_builder.core.config import FACE_ID_MODELS
 from vpx_identity_builder.core.types import IntBox, Vector
 from vpx_identity_builder.documents_parts import int_box, milliseconds
 from vpx_identity_builder.errors import RunLogError
-from vpx_identity_builder.runlog.codec import dumps
+from vpx_identity_builder.runlog.codec import dumps, plain
+from vpx_identity_builder.runlog.finalize import record_without
 from vpx_identity_builder.runlog.pruning import prune
 from vpx_identity_builder.runlog.reader import RunLog, opened_to_read
 from vpx_identity_builder.runlog.schema import LOG_NAME, NEXT_NAME, remove, sidecars, translated
@@ -24,6 +26,10 @@ Shown = Mapping[int, Collection[ShownFace]]
 """Number of a person in the published set → the faces on their images."""
 MARKED_SINCE = 2
 """Schema version of logs beside which there surely is a mark where a bank learnt."""
+Face = tuple[int, int]
+"""Frame and face as the log numbers them."""
+SURE = 0.5
+"""Cosine from which on a face is somebody's, where no known model tells."""
 NO_CONTRADICTION = -2.0
 """A cosine that no face is below: everybody who stays is surely themselves already."""
 
@@ -60,7 +66,6 @@ def known(
     """
     try:
         with opened_to_read(path, look_only) as log:
-            ids, numbers = log.ending.ids, log.person_numbers()
             number_in_log = None
             if person_id is not None:
                 candidates = _numbers_of(log, person_id, shown) if number is None else {number}
@@ -69,11 +74,11 @@ def known(
                 if len(candidates) > 1 or None in candidates:
                     return LogKnows((), 0, whole=True)
                 (number_in_log,) = candidates
+            theirs = None if number_in_log is None else faces_of(log, number_in_log)
             vectors, others, rows = list[Vector](), list[Vector](), 0
             for frame in log.frames():
                 for place, sample in enumerate(frame.translation.samples):
-                    taken_for = numbers.get((frame.seq, place))
-                    sought = person_id is None or (taken_for is not None and ids.get(taken_for) == number_in_log)
+                    sought = theirs is None or (frame.seq, place) in theirs
                     arrays = (sample.e_id, sample.e_vis_face, sample.e_vis_body)
                     found = [np.asarray(array, np.float32) for array in arrays if array is not None]
                     (vectors if sought else others).extend(found)
@@ -119,22 +124,46 @@ def erase_person(path: Path, person_id: int) -> None:
     Raises `RunLogError`; the log is then as it was.
     """
     with RunLog(path) as log:
-        ids, numbers = log.ending.ids, log.person_numbers()
-        kept = {key: ids[number] for key, number in numbers.items() if ids.get(number, person_id) != person_id}
-        people = {
-            "stands_for": {str(number): other for number, other in log.ending.stands_for.items()},
-            "ids": {str(number): other for number, other in ids.items() if other != person_id},
-        }
+        published, going = _published(log), faces_of(log, person_id)
+        kept = {face: other for face, other in published.items() if other != person_id and face not in going}
+        ids = {number: other for number, other in log.ending.ids.items() if other != person_id}
+        gone = log.ending.ids.keys() - ids.keys()
+        stands_for = {number: last for number, last in log.ending.stands_for.items() if last not in gone}
         with translated(path):
             log.connection.execute("PRAGMA secure_delete=ON")
             log.connection.execute("BEGIN")
-            prune(log, kept, _prototypes(log, kept), NO_CONTRADICTION)
-            log.connection.execute("DELETE FROM outcome")
-            log.connection.execute("UPDATE events SET data = ? WHERE kind = 'people'", (dumps(people),))
+            prune(log, kept, _directions(_identities(log), kept), NO_CONTRADICTION, going)
+            record_without(log, person_id)
+            people = dumps(plain({"stands_for": stands_for, "ids": ids}))
+            log.connection.execute("UPDATE events SET data = ? WHERE kind = 'people'", (people,))
             log.connection.execute("COMMIT")
             log.connection.execute("VACUUM")
             log.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             log.connection.execute("PRAGMA journal_mode=DELETE")
+
+
+def faces_of(log: RunLog, person_id: int) -> set[Face]:
+    """Every face of a person, by the log's number: those taken for them, and those that motion gave to another
+    published person though they surely are this one, and not surely the other.
+    """
+    published, identities = _published(log), _identities(log)
+    found = {face for face, number in published.items() if number == person_id}
+    directions = _directions(identities, published)
+    leaving = directions.get(person_id)
+    if leaving is None:
+        return found
+    sure = max((model.tau_id for model in FACE_ID_MODELS if model.dim == leaving.size), default=SURE)
+    for face, e_id in identities.items():
+        own = directions.get(published.get(face, person_id), leaving)
+        if e_id.shape == own.shape == leaving.shape and float(e_id @ own) < sure <= float(e_id @ leaving):
+            found.add(face)
+    return found
+
+
+def _published(log: RunLog) -> dict[Face, int]:
+    """Every face that was taken for a published person → the log's number of that person."""
+    ids = log.ending.ids
+    return {face: ids[number] for face, number in log.person_numbers().items() if number in ids}
 
 
 def erase_log(path: Path) -> None:
@@ -156,15 +185,21 @@ def remembered(path: Path) -> bool:
     return False
 
 
-def _prototypes(log: RunLog, kept: dict[tuple[int, int], int]) -> dict[int, Vector]:
-    """Person id → mean direction of the Face-ID embeddings of everybody who stays."""
+def _identities(log: RunLog) -> dict[Face, Vector]:
+    """The Face-ID embeddings of all faces that are no stand-ins."""
+    return {
+        (frame.seq, place): sample.e_id
+        for frame in log.frames()
+        for place, sample in enumerate(frame.translation.samples)
+        if sample.e_id is not None and not frame.anonymous[place]
+    }
+
+
+def _directions(identities: Mapping[Face, Vector], people: Mapping[Face, int]) -> dict[int, Vector]:
+    """Number of each of these people → the mean direction of their faces' Face-ID embeddings."""
     sums: dict[int, Vector] = {}
-    for frame in log.frames():
-        for place, sample in enumerate(frame.translation.samples):
-            person = kept.get((frame.seq, place))
-            if person is not None and sample.e_id is not None:
-                before = sums.get(person)
-                sums[person] = (
-                    sample.e_id if before is None or before.shape != sample.e_id.shape else before + sample.e_id
-                )
-    return {person: np.asarray(total / np.linalg.norm(total), np.float32) for person, total in sums.items()}
+    for face, e_id in identities.items():
+        if face in people:
+            before = sums.get(people[face])
+            sums[people[face]] = e_id if before is None or before.shape != e_id.shape else before + e_id
+    return {number: np.asarray(total / np.linalg.norm(total), np.float32) for number, total in sums.items()}

@@ -75,8 +75,37 @@ def _without_strangers(log: RunLog, result: RunResult, ids: Mapping[int, int], t
 def _record(log: RunLog, chosen: Recorded) -> None:
     """Keep a result for a rebuild with the same settings, if its pictures are in the log."""
     log.connection.execute("DELETE FROM outcome")
-    if not _holds_pictures(log, chosen.result):
+    if _holds_pictures(log, chosen.result):
+        _insert(log, chosen)
+
+
+def record_without(log: RunLog, person_id: int) -> None:
+    """Keep the recorded result without a person, where it can be read and the log still holds its pictures.
+
+    Who stays keeps their number. Raises `RunLogError`.
+    """
+    raw = log.outcome()
+    log.connection.execute("DELETE FROM outcome")
+    if raw is None:
         return
+    try:
+        recorded = recorded_result(raw, log.header.settings)
+    except MalformedError:
+        return
+    result = replace(
+        recorded.result,
+        persons=tuple(person for person in recorded.result.persons if person.person_id != person_id),
+        pair=tuple(image for image in recorded.result.pair if person_id not in image.person_ids),
+    )
+    held = pictures_of(log)
+    images = [image.candidate for person in result.persons for image in person.images]
+    wanted = [(one.sample.t_ns, one.crop_box) for one in images]
+    wanted += [(image.candidate.first.sample.t_ns, image.candidate.crop_box) for image in result.pair]
+    if result.persons and all(held(*picture) is not None for picture in wanted):
+        _insert(log, replace(recorded, result=result))
+
+
+def _insert(log: RunLog, chosen: Recorded) -> None:
     of = {"settings": dict(chosen.settings), "program": chosen.program}
     data = dumps({**plain(without_pictures(chosen.result)), "of": of})
     log.connection.execute("INSERT INTO outcome VALUES (1, ?, ?)", (data, crc(data)))

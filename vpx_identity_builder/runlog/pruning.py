@@ -7,7 +7,7 @@ stands for than to anybody else. Vision embeddings, appearance and crops go with
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from vpx_identity_builder.core import geometry
 from vpx_identity_builder.core.types import Box, FaceSample, IntBox, Vector
+from vpx_identity_builder.runlog.outline import leave_outlines
 from vpx_identity_builder.runlog.reader import RunLog
-from vpx_identity_builder.runlog.rows import REWRITE_FACE, face_row
+from vpx_identity_builder.runlog.rows import OUTLINE, REWRITE_FACE, STAND_IN, face_row
 from vpx_identity_builder.runlog.schema import TOLD, TOLD_SINCE, translated
 
 Real = NDArray[np.float64]
@@ -37,18 +38,25 @@ class Pruned:
 
 
 def prune(
-    log: RunLog, people: Mapping[tuple[int, int], int], prototypes: Mapping[int, Vector], tau_split: float
+    log: RunLog,
+    people: Mapping[tuple[int, int], int],
+    prototypes: Mapping[int, Vector],
+    tau_split: float,
+    erased: Collection[tuple[int, int]] = (),
 ) -> Pruned:
     """Take out of a log who is not published, within the caller's transaction.
 
     `people`: (frame, face) → published person id, for faces of published people. `prototypes`: person id → prototype.
     A face that contradicts its person's prototype (cosine below `tau_split`) is not surely theirs and goes too. Of one
     without Face-ID, which motion alone tells whose it is, what it looks like goes. Where anybody goes, the stand-ins of
-    those who went before are made anew: they must not tell how near they were to whoever goes now.
+    those who went before are made anew: they must not tell how near they were to whoever goes now. Of the `erased`
+    faces, which none of `people` is, not even a stand-in stays, see `outline`.
     """
     strangers, gone_before, unsure = _leaving(log, people, prototypes, tau_split)
-    if not strangers:
+    if not (strangers or erased):
         return Pruned(0, 0)
+    leave_outlines(log, erased)
+    strangers, gone_before = ([one for one in faces if one[:2] not in erased] for faces in (strangers, gone_before))
     stand_ins = StandIns(prototypes)
     with translated(log.path):
         for seq, face, group in sorted([*strangers, *gone_before]):
@@ -56,7 +64,7 @@ def prune(
             gone = replace(
                 sample, e_id=stand_ins.of(sample.e_id, group), e_vis_face=None, e_vis_body=None, appearance=None
             )
-            log.connection.execute(REWRITE_FACE, face_row(seq, face, gone, True))
+            log.connection.execute(REWRITE_FACE, face_row(seq, face, gone, STAND_IN))
         for seq, face in unsure:
             bare = replace(log.face(seq, face), e_vis_face=None, e_vis_body=None, appearance=None)
             log.connection.execute(REWRITE_FACE, face_row(seq, face, bare))
@@ -68,14 +76,14 @@ def prune(
             "DELETE FROM crops WHERE frame = ? AND x1 = ? AND y1 = ? AND x2 = ? AND y2 = ?",
             [(frame, *box) for frame, box in spoilt],
         )
-    return Pruned(len(strangers), len(spoilt))
+    return Pruned(len(strangers) + len(erased), len(spoilt))
 
 
 def _leaving(
     log: RunLog, people: Mapping[tuple[int, int], int], prototypes: Mapping[int, Vector], tau_split: float
 ) -> tuple[list[Stranger], list[Stranger], list[tuple[int, int]]]:
-    """Every face that goes, every stand-in of one that went before, and (frame, face) of every face of a published
-    person that has looks but no Face-ID."""
+    """Every face that goes, every stand-in (no outline) of one that went before, and (frame, face) of every face of a
+    published person that has looks but no Face-ID."""
     groups = log.person_numbers()
     found, before, unsure = list[Stranger](), list[Stranger](), list[tuple[int, int]]()
     for frame in log.frames():
@@ -83,6 +91,8 @@ def _leaving(
             key = (frame.seq, place)
             own = prototypes.get(people[key]) if key in people else None
             group = groups.get(key, -1) if own is None else -1
+            if frame.anonymous[place] == OUTLINE:
+                continue
             if frame.anonymous[place]:
                 before.append((*key, group))
             elif own is None or (sample.e_id is not None and not _may_be(sample.e_id, own, tau_split)):
@@ -159,7 +169,7 @@ def spoilt_crops(log: RunLog) -> list[tuple[int, IntBox]]:
     return found
 
 
-def is_spoilt(crop: IntBox, samples: Sequence[FaceSample], anonymous: Iterable[bool]) -> bool:
+def is_spoilt(crop: IntBox, samples: Sequence[FaceSample], anonymous: Iterable[int]) -> bool:
     """True for a crop that shows nobody who is published, or surely somebody else as well."""
     inside = [(sample, gone) for sample, gone in zip(samples, anonymous, strict=True) if _holds(crop, sample.bbox)]
     return all(gone for _, gone in inside) or any(gone and s.confidence >= SPOILS_CONFIDENCE for s, gone in inside)

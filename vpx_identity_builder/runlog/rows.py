@@ -27,17 +27,19 @@ ToldRow = tuple[int, int, bytes, float | None, float | None, float | None, float
 Told = Mapping[tuple[int, int], ToldOcclusion]
 """(frame, face) → what was told of it."""
 NOTHING_TOLD: Told = {}
+STAND_IN, OUTLINE = 1, 2
+"""What stands for a face that left: all but what it looks like, with another embedding; or only where it was."""
 REWRITE_FACE = "INSERT OR REPLACE INTO faces VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoggedFrame:
-    """One frame as it was given to the run. `anonymous`: for each face, whether it is a stand-in."""
+    """One frame as it was given to the run. `anonymous`: for each face 0, or which kind stands for it."""
 
     seq: int
     t_ns: int
     translation: Translation
-    anonymous: tuple[bool, ...] = ()
+    anonymous: tuple[int, ...] = ()
 
 
 def frame_row(seq: int, t_ns: int, translation: Translation) -> tuple[int, str, int, int]:
@@ -47,13 +49,13 @@ def frame_row(seq: int, t_ns: int, translation: Translation) -> tuple[int, str, 
     return seq, data, count, crc(seq, data, count)
 
 
-def face_row(frame: int, face: int, sample: FaceSample, anonymous: bool = False) -> FaceRow:
+def face_row(frame: int, face: int, sample: FaceSample, anonymous: int = 0) -> FaceRow:
     """As the columns of `faces`."""
     shape = None if sample.appearance is None else list(sample.appearance.shape)
     signals = dumps({**plain(sample, without=(*ARRAYS, "told")), "appearance_shape": shape})
     e_id, vis_face, vis_body, appearance = (array_bytes(getattr(sample, name)) for name in ARRAYS)
-    check = crc(frame, face, signals, e_id, vis_face, vis_body, appearance, int(anonymous))
-    return frame, face, signals, e_id, vis_face, vis_body, appearance, int(anonymous), check
+    check = crc(frame, face, signals, e_id, vis_face, vis_body, appearance, anonymous)
+    return frame, face, signals, e_id, vis_face, vis_body, appearance, anonymous, check
 
 
 def told_row(frame: int, face: int, told: ToldOcclusion) -> ToldRow:
@@ -73,8 +75,8 @@ def read_told(row: Sequence[Any]) -> tuple[tuple[int, int], ToldOcclusion]:
     return (frame, face), ToldOcclusion(beside, ratio, None if eyes is None else CoveredParts(eyes, mouth), guess)
 
 
-def read_face(row: Sequence[Any], told: Told = NOTHING_TOLD) -> tuple[FaceSample, bool]:
-    """The sample of a row of `faces`, and whether it is a stand-in. Raises `MalformedError`."""
+def read_face(row: Sequence[Any], told: Told = NOTHING_TOLD) -> tuple[FaceSample, int]:
+    """The sample of a row of `faces`, and which kind of stand-in it is, if any. Raises `MalformedError`."""
     frame, face, signals, *arrays, anonymous, check = row
     if crc(frame, face, signals.decode("utf-8", "replace"), *arrays, anonymous) != check:
         raise MalformedError(f"face {face} of frame {frame} is not what was written")
@@ -84,7 +86,11 @@ def read_face(row: Sequence[Any], told: Told = NOTHING_TOLD) -> tuple[FaceSample
         name: None if data is None else array_from(data, shape if name == "appearance" else None, name)
         for name, data in zip(ARRAYS, arrays, strict=True)
     }
-    return restored(FaceSample, said, **values, told=told.get((frame, face))), bool(anonymous)
+    return restored(FaceSample, said, **values, told=told.get((frame, face))), _kind(anonymous)
+
+
+def _kind(anonymous: object) -> int:
+    return OUTLINE if anonymous == OUTLINE else int(bool(anonymous))
 
 
 def read_frame(row: Sequence[Any], faces: Sequence[Sequence[Any]], told: Told = NOTHING_TOLD) -> LoggedFrame:

@@ -11,7 +11,8 @@ One SQLite file in WAL mode, for its owner only (0600). While a run writes it, i
   `face` the place in it. `signals` is JSON, every field of `FaceSample` that is no array, and `appearance_shape`. The
   arrays are little-endian float32 or NULL; the vision embeddings of a face whose crop was kept are its own, others may
   be those of an earlier frame. `anonymous` 1: somebody who is not published; `e_id` is a stand-in, the
-  other arrays are gone.
+  other arrays are gone. 2: somebody who was erased; only time, frame and box are theirs, `confidence` is 1 or 0 (by
+  whether it spoils a crop), there is no array and no fate, and `frames.data` has no hint of their pose.
 * `told` (frame, face, beside, ratio, eyes, mouth, guess, crc): what was told of a face's occlusion while the video ran,
   see `ToldOcclusion`; `eyes` and `mouth` are NULL together. Only the code that `Header` names takes it again. Since
   version 3.
@@ -22,8 +23,9 @@ One SQLite file in WAL mode, for its owner only (0600). While a run writes it, i
 * `outcome` (id, data, crc): JSON of the published result without pictures, and `of` {settings, program}: how it was
   chosen; at most one row. Version 1 has it only where people left the log, and without `of`.
 
-Who erases a person deletes: `faces` with `ids[stands_for[fates.person]]` of that person (or makes stand-ins of them),
-their `told`, the `crops` of those frames that show them, and `outcome`; then `secure_delete` and VACUUM.
+Who erases a person makes `anonymous` 2 of `faces` with `ids[stands_for[fates.person]]` of that person and deletes their
+`told`, `fates`, and hints, the `crops` that show them, what `people` says of them, and them from `outcome`; then
+`secure_delete` and VACUUM.
 """
 
 from __future__ import annotations
