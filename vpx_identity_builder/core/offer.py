@@ -112,12 +112,8 @@ def consider(
         spoilt = "other_face_in_crop"
         return Outcome(spoilt, _leaving_out(extremes, conditions, spoilt), recent)
     quality = scales.policy.quality(sample, cfg.gates)
-    offer = Offer(
-        quality,
-        loose_failed is None,
-        _anchor_claim(rider, sample, buckets, quality, cfg),
-        {name: score + quality for name, score in conditions.items()},
-    )
+    claim = _anchor_claim(rider, sample, buckets, quality, cfg)
+    offer = Offer(quality, loose_failed is None, claim, {name: score + quality for name, score in conditions.items()})
     draft = Candidate(sample, buckets, crop, b"", 0.0)
     decision = pools.decide(rider.pool, draft, offer, _still_filling(rider, scales, cfg))
     if decision.keeps:
