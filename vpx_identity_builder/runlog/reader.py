@@ -32,6 +32,7 @@ from vpx_identity_builder.runlog.schema import (
 
 OWN_PARTS = (b"table", b"index")
 """What a log is made of. A view may never end, a trigger does something else than it is told."""
+EMPTY = "it is empty: the run died before it wrote anything"
 _FACES = COLUMNS["faces"][0]
 
 
@@ -237,7 +238,7 @@ class RunLog:
             parts = self.connection.execute("SELECT type, name FROM sqlite_master").fetchall()
             found = {name.decode("utf-8", "replace") for _, name in parts}
             if not found:
-                raise RunLogError(self.path, "it is empty: the run died before it wrote anything", empty=True)
+                raise RunLogError(self.path, EMPTY, empty=True)
             if any(kind not in OWN_PARTS for kind, _ in parts):
                 raise RunLogError(self.path, "it is no run log: it holds views or triggers, which no build makes")
             missing = sorted(set(TABLES) - found)
@@ -258,6 +259,8 @@ class RunLog:
     def _header(self) -> Header:
         with self._reading():
             rows = {key.decode(): loads(value) for key, value in self.connection.execute("SELECT key, value FROM meta")}
+            if not rows and not self.frame_count():  # killed while an older program wrote the tables first
+                raise RunLogError(self.path, EMPTY, empty=True)
             version = rows.pop("schema_version", None)
             if version not in READABLE_VERSIONS:
                 known = ", ".join(str(number) for number in READABLE_VERSIONS)

@@ -131,14 +131,19 @@ def _operational(text: str) -> str:
     return "it is damaged (a table or column is missing)" if "no such" in text else text
 
 
-def create(path: Path) -> sqlite3.Connection:
-    """A new, empty log, open for writing. Raises `RunLogError`, also where a file of that name exists."""
-    with translated(path):
+def create(path: Path, meta: Mapping[str, str]) -> sqlite3.Connection:
+    """A new log without frames, open for writing; its tables and `meta` come to be at once, so that no death leaves the
+    ones without the other. Raises `RunLogError`, also where a file of that name exists."""
+    with translated(path), contextlib.ExitStack() as undo:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
         os.close(os.open(path, flags, 0o600))
         connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        undo.callback(connection.close)
         _prepare(connection)
-        connection.executescript(f"BEGIN; {_CREATE} COMMIT;")
+        connection.executescript(f"BEGIN; {_CREATE}")
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        connection.execute("COMMIT")
+        undo.pop_all()
     return connection
 
 
@@ -162,6 +167,7 @@ def open_log(path: Path) -> sqlite3.Connection:
         _prepare(connection)
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute("COMMIT")
+        _drop_stale_journal(path, connection)
         undo.pop_all()
     return connection
 
@@ -199,6 +205,17 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA temp_store=MEMORY")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _drop_stale_journal(path: Path, connection: sqlite3.Connection) -> None:
+    """Remove what a process left that was killed just before it closed the log: a rollback journal that is over.
+
+    One that is not over was rolled back when the log was opened; with a write-ahead log none is used.
+    """
+    mode = str(connection.execute("PRAGMA journal_mode").fetchone()[0], "ascii")
+    if mode == "wal":
+        with contextlib.suppress(OSError):
+            path.with_name(path.name + "-journal").unlink()
 
 
 def crc(*parts: bytes | str | float | None) -> int:

@@ -45,12 +45,9 @@ class RunLogWriter:
         self._crop_times: dict[int, int] = {}
         self._recent: OrderedDict[int, dict[Box, list[tuple[int, FaceSample]]]] = OrderedDict()
         self._committed = (0, 0)
-        self._db = create(path)
+        meta = {"schema_version": SCHEMA_VERSION, **plain(header)}
+        self._db = create(path, {key: dumps(value) for key, value in meta.items()})
         with translated(path):
-            self._db.execute("BEGIN")
-            rows = {"schema_version": SCHEMA_VERSION, **plain(header)}
-            self._db.executemany("INSERT INTO meta VALUES (?, ?)", [(key, dumps(rows[key])) for key in rows])
-            self._db.execute("COMMIT")
             self._db.execute("BEGIN")
 
     def frame(self, t_ns: int, translation: Translation) -> int:

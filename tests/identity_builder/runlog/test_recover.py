@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from vpx_identity_builder.core.results import RunResult
+from vpx_identity_builder.errors import RunLogError
 from vpx_identity_builder.recorder import Recorder
+from vpx_identity_builder.runlog.reader import RunLog
+from vpx_identity_builder.runlog.schema import create
 
 from .rides import BOTH, clip, feed, killed, published, ride, started
 from .test_rebuild import call
@@ -39,6 +44,68 @@ def test_what_was_seen_is_published_as_interrupted(tmp_path: Path, where: str) -
     assert all(person["coverage_count"] > 10 for person in result["persons"])
     assert names(tmp_path) == ["identity_builder", "run.sqlite"]
     assert call("recover", tmp_path / where).stdout.endswith("nothing to recover\n")
+
+
+class Dying(dict[str, str]):
+    """Says what it holds, and dies before the last of it."""
+
+    def items(self) -> Any:
+        yield from list(super().items())[:-1]
+        raise KeyboardInterrupt
+
+
+def test_a_death_while_a_log_is_made_leaves_no_tables_without_what_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "run.sqlite"
+    with pytest.raises(KeyboardInterrupt):
+        create(path, Dying(schema_version="3", video_id='"ride"'))
+    with pytest.raises(RunLogError) as caught:
+        RunLog(path)
+    assert caught.value.empty
+
+
+def test_tables_that_a_killed_run_left_without_saying_what_they_are_are_an_empty_log(tmp_path: Path) -> None:
+    path = tmp_path / "ride" / "run.sqlite"
+    path.parent.mkdir()
+    create(path, {}).close()
+    done = call("recover", tmp_path)
+    assert "it is empty" in f"{done.stdout}{done.stderr}" or "nothing to recover" in done.stdout, done.output
+    ride(tmp_path)
+    assert names(tmp_path) == ["identity_builder", "run.sqlite"]
+
+
+def test_a_journal_that_is_over_goes_with_the_next_look_at_the_log(tmp_path: Path) -> None:
+    ride(tmp_path, 1.5)
+    before = published(tmp_path)
+    journal = tmp_path / "ride" / "run.sqlite-journal"
+    journal.write_bytes(bytes(4616))
+    assert call("recover", tmp_path).exit_code == 0
+    assert names(tmp_path) == ["identity_builder", "run.sqlite"]
+    assert call("rebuild", tmp_path / "ride").exit_code == 0
+    assert published(tmp_path) == before
+
+
+def test_a_journal_that_is_not_over_is_rolled_back(tmp_path: Path) -> None:
+    ride(tmp_path, 1.5)
+    log = tmp_path / "ride" / "run.sqlite"
+    whole = log.read_bytes()
+    script = f"""
+import os, sqlite3
+db = sqlite3.connect({str(log)!r}, isolation_level=None)
+db.execute("PRAGMA journal_mode=DELETE")
+db.execute("PRAGMA cache_size=1")
+db.execute("BEGIN")
+db.execute("DELETE FROM faces")
+db.execute("DELETE FROM crops")
+os._exit(9)
+"""
+    subprocess.run([sys.executable, "-c", script], check=False)
+    assert names(tmp_path) == ["identity_builder", "run.sqlite", "run.sqlite-journal"]
+    assert log.read_bytes() != whole
+    assert call("recover", tmp_path).exit_code == 0
+    assert names(tmp_path) == ["identity_builder", "run.sqlite"]
+    with RunLog(log) as opened:
+        assert opened.frame_count() == 15
+        assert len(list(opened.frames())) == 15
 
 
 @pytest.mark.parametrize("crops_mb", [24, 0])
