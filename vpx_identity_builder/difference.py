@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .core.words import counted
+from .difference_moves import why_moved
 from .documents_parts import int_box, milliseconds
 from .errors import ExportError
 from .export.bundle import Bundle
@@ -81,6 +82,7 @@ def difference(
     was = _codes(faces, log.codes())
     now = _codes(faces, {(frame, face): code for frame, face, _, code in made.fates}) if made.fates else was
     people = _people(faces, _numbers(log, made))
+    metas = [shown.meta for shown in new.values()]
     lines = []
     for key in sorted(new.keys() - before.keys(), key=lambda k: new[k].path):
         nobody = _not_published(key, before, people, unpublished)
@@ -92,7 +94,8 @@ def difference(
         lines.append(f"- {before[key].path}  {_moment(key)}; now: {why}")
     for key in sorted(new.keys() & before.keys(), key=lambda k: new[k].path):
         if new[key].path != before[key].path:
-            lines.append(f"> {before[key].path} -> {new[key].path}  {_moment(key)}")
+            why = why_moved(before[key].meta, new[key].meta, metas, made.run.settings.config.selection)
+            lines.append(f"> {before[key].path} -> {new[key].path}  {_moment(key)}; {why}")
     same = sum(new[key].path == before[key].path for key in new.keys() & before.keys())
     return [*lines, f"{counted(same, 'image')} {'stays as it is' if same == 1 else 'stay as they are'}"]
 
