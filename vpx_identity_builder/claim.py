@@ -1,4 +1,4 @@
-"""A video's folder while it is being built: one run holds it, others see for which content.
+"""A video's folder while it is being built or rebuilt: one run holds it, others see for which content.
 
 The file `.building` in the folder holds the content hash and a lock that the system drops when the process dies; it
 goes when the run has published. Windows has no such lock: there the run log's must do.
@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+from .errors import BusyError
 from .export.files import FILE_MODE
 
 if sys.platform != "win32":
@@ -38,8 +40,8 @@ class Claim:
         os.write(descriptor, content_sha256.encode("ascii", "replace")[:_HASH_BYTES])
         return True
 
-    def release(self) -> None:
-        """Let go, and leave no empty folder behind."""
+    def release(self, *, folder_too: bool = True) -> None:
+        """Let go, and leave no empty folder behind, if that may go too."""
         if self._held is None:
             return
         descriptor, path = self._held
@@ -47,14 +49,44 @@ class Claim:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
         os.close(descriptor)
-        with contextlib.suppress(OSError):
-            path.parent.rmdir()
+        if folder_too:
+            with contextlib.suppress(OSError):
+                path.parent.rmdir()
+
+    def __del__(self) -> None:
+        """A hold ends with its holder, as with its process."""
+        self.abandon()
 
     def abandon(self) -> None:
         """Let go as a process does that dies: the file stays."""
         if self._held is not None:
             os.close(self._held[0])
             self._held = None
+
+
+@contextlib.contextmanager
+def held(folder: Path, content_sha256: str) -> Iterator[None]:
+    """Hold an existing folder for a while. Raises `BusyError` where a run does.
+
+    On a full disk, say, nobody is held off: what cannot be written is seen when publishing.
+    """
+    claim = Claim()
+    try:
+        try:
+            free = claim.take(folder, content_sha256)
+        except OSError:
+            free = claimed_content(folder) is None
+        if not free:
+            raise BusyError(folder)
+        yield
+    finally:
+        claim.release(folder_too=False)
+
+
+def refuse_held(folder: Path) -> None:
+    """Raise `BusyError` where a run holds a folder at this moment."""
+    if claimed_content(folder) is not None:
+        raise BusyError(folder)
 
 
 def clear_up(folder: Path) -> None:

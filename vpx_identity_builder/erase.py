@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from vpx_identity_builder.claim import claimed_content
+from vpx_identity_builder.claim import refuse_held
 from vpx_identity_builder.erasure import banks, log, published
 from vpx_identity_builder.erasure.note import add_note
 from vpx_identity_builder.erasure.plan import Outcome, Plan
@@ -23,7 +23,6 @@ from vpx_identity_builder.erasure.traces import Remainder, Search, Traces, files
 from vpx_identity_builder.erasure.unfinished import Begun, begin, begun, end
 from vpx_identity_builder.errors import (
     BarredError,
-    BusyError,
     ExportError,
     IdentityBuilderError,
     InputError,
@@ -56,8 +55,7 @@ def plan(
     `BarredError` (folders that what has to go cannot be removed from).
     """
     made = Plan(target, look_only=look_only)
-    if claimed_content(target.folder) is not None:
-        raise BusyError(target.folder)
+    refuse_held(target.folder)
     if target.folder.is_dir():
         closed = unwritable([target.folder]) if target.what == "log" else barred(target.folder)
         _refuse([*closed, *links_in_place(target.folder)])

@@ -55,11 +55,16 @@ def _unseen(result: RunResult, photos: bool) -> Iterator[str]:
         yield f"Only {looked} {was} looked at, as asked: {goes_on}."
     elif result.stop_reason in (StopReason.INTERRUPTED, StopReason.FAILED):
         yield f"The run was broken off: {looked} {was} looked at, not the rest. Build it again to see everything."
-    if photos and UNREADABLE_PART in faults:
-        lost = faults[UNREADABLE_PART]
-        yield f"{counted(lost, 'photo')} could not be read and {'is' if lost == 1 else 'are'} left out."
+    if photos:
+        yield from photos_left_out(result)
     elif UNREADABLE_PART in faults and TRUNCATED not in faults:
         yield "The file is damaged: parts of it could not be read and are left out."
+
+
+def photos_left_out(result: RunResult) -> list[str]:
+    """How many photos could not be read; a console that names each of them needs no count."""
+    lost = result.faults.get(UNREADABLE_PART, 0)
+    return [f"{counted(lost, 'photo')} could not be read and {'is' if lost == 1 else 'are'} left out."] if lost else []
 
 
 def _nobody(result: RunResult, photos: bool) -> Iterator[str]:

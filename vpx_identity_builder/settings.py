@@ -189,7 +189,10 @@ class SettingRow:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings, validated. `origins` maps each key to "default", "argument", "environment NAME" or "file PATH"."""
+    """All settings, validated.
+
+    `origins` maps each key to "default", "argument", "--set", "environment NAME" or "file PATH".
+    """
 
     config: Config = field(default_factory=Config)
     output: OutputSettings = OutputSettings()

@@ -62,8 +62,14 @@ def _merged(
 
 
 def from_arguments(arguments: Mapping[str, object]) -> dict[str, Found]:
-    """Constructor arguments; keys may carry the module's name, as in `identity_builder.tau_id`."""
-    return {key.removeprefix(f"{MODULE}."): Found(value, "argument") for key, value in arguments.items()}
+    """Constructor arguments; keys may carry the module's name, as in `identity_builder.tau_id`.
+
+    A value may be `Found` elsewhere, as on the command line.
+    """
+    return {
+        key.removeprefix(f"{MODULE}."): value if isinstance(value, Found) else Found(value, "argument")
+        for key, value in arguments.items()
+    }
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, Found]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vpx_identity_builder.commands.modules import checked, collected, setting_keys
+from vpx_identity_builder.commands.modules import SET, checked, collected, setting_keys
 from vpx_identity_builder.commands.without_effect import without_effect
 from vpx_identity_builder.core.words import did_you_mean
 from vpx_identity_builder.errors import SettingProblem, SettingsError
@@ -39,8 +39,8 @@ def effective(texts: Sequence[str], forced: Mapping[str, object] | None = None) 
     """
     from vpx_identity_builder.module import REQUIRED, used_if_present  # imports decoders; `parse` needs none
 
-    own, others, misspelt = _split(texts)
-    own |= forced or {}
+    assigned, others, misspelt = _split(texts)
+    own = found_as_set(assigned) | dict(forced or {})
     problems: list[SettingProblem | str] = [*misspelt]
     settings, filed, broken = Settings(), dict[str, Found](), ""
     try:
@@ -72,6 +72,11 @@ def parse(texts: Sequence[str]) -> tuple[dict[str, object], dict[str, str]]:
     if problems:
         raise SettingsError(problems)
     return own, others
+
+
+def found_as_set(own: Mapping[str, object]) -> dict[str, object]:
+    """Our own settings of `parse`, so that errors about them say that they come from `--set`."""
+    return {key: Found(value, SET) for key, value in own.items()}
 
 
 def _split(texts: Sequence[str]) -> tuple[dict[str, object], dict[str, str], list[SettingProblem]]:

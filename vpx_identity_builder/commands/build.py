@@ -35,6 +35,7 @@ from vpx_identity_builder.module import IdentityBuilder
 from vpx_identity_builder.names import printable
 from vpx_identity_builder.place import check_memory
 from vpx_identity_builder.recovery import way_back
+from vpx_identity_builder.remarks import photos_left_out
 from vpx_identity_builder.settings import resolve
 from vpx_identity_builder.windows import read_windows, total_seconds
 
@@ -190,7 +191,9 @@ def _run(module: IdentityBuilder, source: Path, asked: Request) -> int:
     if ended.stop_reason == "interrupted":
         _say_interrupted(source, module)
         return INTERRUPTED
-    for remark in [f"{module.kept_earlier}{NOT_REPLACED}"] if module.kept_earlier else module.remarks:
+    named = photos_left_out(module.result) if is_images(source) and module.result is not None else []
+    remarks = [remark for remark in module.remarks if remark not in named]
+    for remark in [f"{module.kept_earlier}{NOT_REPLACED}"] if module.kept_earlier else remarks:
         note(f"{_shown(source)}: {remark}")
     if module.result is None:
         say(f"{_shown(source)}: no frame could be read")

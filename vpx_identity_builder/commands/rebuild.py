@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import typer
 
-from vpx_identity_builder.commands.assignments import parse
+from vpx_identity_builder.claim import held, refuse_held
+from vpx_identity_builder.commands.assignments import found_as_set, parse
 from vpx_identity_builder.commands.edge import INTERNAL, note, say
 from vpx_identity_builder.commands.modules import checked, collected
 from vpx_identity_builder.commands.runs import refuse_missing, refuse_too_deep, refuse_unwritable
@@ -58,9 +59,26 @@ class Request:
 def run(asked: Request) -> int:
     """Rebuild one run; returns the exit code.
 
-    Raises `InputError`, `RunLogError`, `SettingsError`, `ExportError`, `UnwritableError`.
+    Raises `InputError`, `RunLogError`, `SettingsError`, `ExportError`, `UnwritableError`, and `BusyError` where the
+    video is being built.
     """
     start = time.perf_counter()
+    own, decode = _assigned(asked)
+    _check_folder(asked.folder)
+    refuse_unfinished(asked.folder)
+    path = asked.folder / LOG_NAME
+    if asked.dry_run:
+        with opened_to_read(path) as log:
+            return _rebuild(asked, log, own, decode, start)
+    refuse_held(asked.folder)
+    if path.is_file():
+        refuse_unwritable(asked.folder)
+    with RunLog(path) as log, held(asked.folder, log.header.content_sha256):
+        return _rebuild(asked, log, own, decode, start)
+
+
+def _assigned(asked: Request) -> tuple[Mapping[str, object], Mapping[str, str]]:
+    """Our own settings, and those of how a source is opened. Raises `SettingsError`."""
     own, foreign = parse(asked.assignments)
     decode = {key: value for key, value in foreign.items() if key.startswith(DECODE)}
     if len(decode) < len(foreign):
@@ -69,36 +87,35 @@ def run(asked: Request) -> int:
         raise SettingsError(wrong)
     if decode:
         _opener(decode)
-    _check_folder(asked.folder)
-    refuse_unfinished(asked.folder)
-    path = asked.folder / LOG_NAME
-    if not asked.dry_run and path.is_file():
-        refuse_unwritable(asked.folder)
-    with opened_to_read(path) if asked.dry_run else RunLog(path) as log:
-        _check_source(asked.source, log.header)
-        if log.ending.reason is None or not log.ending.published:
-            hint = f"`identity-builder recover {quote(str(asked.folder))}` first"
-            raise RunLogError(log.path, f"its run did not end in order; {hint}")
-        target = asked.folder / SET_FOLDER
-        if published_content(target) not in (None, log.header.content_sha256):
-            raise ExportError(target, "it holds the set of another video than the run log")
-        made = rebuilt(log, own, lambda times: _frames(times, log.header, asked, decode))
-        context = context_of(log, made.run.settings)
-        if asked.diff or asked.dry_run:
-            shown, others = published_images(target), told_unpublished(target)
-            lines = difference(shown, others, bundle(made.result, context), log, made)
-            typer.echo("\n".join(lines))
-        count = leaving(log, made)
-        if not any(person.images for person in made.result.persons) and (count or published_images(target)):
-            note(NO_IMAGE if made.result.persons else EMPTY)
-            return NOBODY
-        if not asked.dry_run:
-            check_memory(made.run.settings)
-            publish(made.result, target, context, exported=made.run.hooks.exported)
-            made.run.tell(made.result, target)
-            _show(log.header, made, time.perf_counter() - start)
-            typer.echo(str(target))
-        _settle(log, made, asked, count)
+    return found_as_set(own), decode
+
+
+def _rebuild(asked: Request, log: RunLog, own: Mapping[str, object], decode: Mapping[str, str], start: float) -> int:
+    """Choose again, and say and publish what is asked for; `start`: when the command began, by `perf_counter`."""
+    _check_source(asked.source, log.header)
+    if log.ending.reason is None or not log.ending.published:
+        hint = f"`identity-builder recover {quote(str(asked.folder))}` first"
+        raise RunLogError(log.path, f"its run did not end in order; {hint}")
+    target = asked.folder / SET_FOLDER
+    if published_content(target) not in (None, log.header.content_sha256):
+        raise ExportError(target, "it holds the set of another video than the run log")
+    made = rebuilt(log, own, lambda times: _frames(times, log.header, asked, decode))
+    context = context_of(log, made.run.settings)
+    if asked.diff or asked.dry_run:
+        shown, others = published_images(target), told_unpublished(target)
+        lines = difference(shown, others, bundle(made.result, context), log, made)
+        typer.echo("\n".join(lines))
+    count = leaving(log, made)
+    if not any(person.images for person in made.result.persons) and (count or published_images(target)):
+        note(NO_IMAGE if made.result.persons else EMPTY)
+        return NOBODY
+    if not asked.dry_run:
+        check_memory(made.run.settings)
+        publish(made.result, target, context, exported=made.run.hooks.exported)
+        made.run.tell(made.result, target)
+        _show(log.header, made, time.perf_counter() - start)
+        typer.echo(str(target))
+    _settle(log, made, asked, count)
     _say(made, asked)
     if made.run.hooks.faults:
         return INTERNAL

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import typer
 
-from vpx_identity_builder.claim import NAME, clear_up
+from vpx_identity_builder.claim import NAME, clear_up, held
 from vpx_identity_builder.commands.edge import combined, exit_code, explain, say
 from vpx_identity_builder.commands.runs import refuse_missing, refuse_too_deep, refuse_unwritable
 from vpx_identity_builder.core.words import counted
+from vpx_identity_builder.erasure.unfinished import refuse_unfinished
 from vpx_identity_builder.errors import IdentityBuilderError, RunLogError
 from vpx_identity_builder.export.folder import SET_FOLDER
 from vpx_identity_builder.place import kept_words
 from vpx_identity_builder.recovery import Recovered, recover
-from vpx_identity_builder.runlog.schema import LOG_NAME, NEXT_NAME
+from vpx_identity_builder.runlog.reader import content_of
+from vpx_identity_builder.runlog.schema import LOG_NAME, NEXT_NAME, is_busy
 
 NOBODY = 4
 
@@ -46,12 +48,23 @@ def runs_of(given: Path) -> Sequence[Path]:
 def _one(folder: Path) -> int:
     try:
         refuse_unwritable(folder)
-        done = recover(folder)
+        done = _recovered(folder)
     except (IdentityBuilderError, PermissionError) as error:
         say(explain(error))
         return exit_code(error)
     typer.echo(f"{folder}: {_words(done)}")
     return NOBODY if done.result is not None and not done.result.persons else 0
+
+
+def _recovered(folder: Path) -> Recovered:
+    """Raises `BusyError` where a build that keeps no log holds the folder; of one that does, the log tells."""
+    refuse_unfinished(folder)
+    logs = [path for name in (LOG_NAME, NEXT_NAME) if (path := folder / name).exists()]
+    if any(is_busy(path) for path in logs):
+        return recover(folder)
+    contents = [content for path in logs if (content := content_of(path)) is not None]
+    with held(folder, contents[0] if contents else ""):
+        return recover(folder)
 
 
 def _words(done: Recovered) -> str:

@@ -10,9 +10,9 @@ import pytest
 from tests.ecosystem.behaviours import pipeline
 from tests.ecosystem.upstream import Script, clip
 from vpx_identity_builder.claim import NAME, Claim
-from vpx_identity_builder.errors import BusyError
+from vpx_identity_builder.errors import BusyError, ExportError
 
-from .rides import BOTH, builder_of, feed, published, ride, started
+from .rides import BOTH, builder_of, feed, killed, published, ride, started
 from .test_rebuild import call
 
 
@@ -131,3 +131,66 @@ def test_recover_clears_up_after_a_build_without_a_log_that_was_killed(tmp_path:
     run.recorder._claim.abandon()
     assert call("recover", tmp_path).exit_code == 3
     assert not (tmp_path / "ride").exists()
+
+
+@pytest.mark.parametrize("words", [(), ("--diff",), ("--set", "identity_builder.anchors_max=3")], ids=str)
+@pytest.mark.parametrize("keeps_log", [True, False])
+def test_a_video_that_is_being_built_is_not_rebuilt(tmp_path: Path, words: tuple[str, ...], keeps_log: bool) -> None:
+    ride(tmp_path, 2.0)
+    modules = started(tmp_path, run_log=keeps_log)
+    frames = clip(2.0, BOTH)
+    feed(modules, frames[:10])
+    before = published(tmp_path)
+    done = call("rebuild", tmp_path / "ride", *words)
+    assert (done.exit_code, "another build of this video is running" in done.stderr, done.stdout) == (1, True, "")
+    assert published(tmp_path) == before
+    assert call("rebuild", tmp_path / "ride", "--diff", "--dry-run").exit_code == 0
+    feed(modules, frames[10:])
+    builder_of(modules).finish()
+    assert published(tmp_path) == before
+    assert not (tmp_path / "ride" / NAME).exists()
+
+
+def test_the_first_build_of_a_video_is_not_rebuilt_while_it_runs(tmp_path: Path) -> None:
+    feed(started(tmp_path), clip(1.0, BOTH))
+    done = call("rebuild", tmp_path / "ride")
+    assert (done.exit_code, "another build of this video is running" in done.stderr) == (1, True)
+
+
+def test_what_a_killed_build_left_is_not_recovered_while_one_without_a_log_runs(tmp_path: Path) -> None:
+    killed(tmp_path, 2.0)
+    modules = started(tmp_path, run_log=False)
+    feed(modules, clip(1.0, BOTH))
+    done = call("recover", tmp_path)
+    assert (done.exit_code, "another build of this video is running" in done.stderr) == (1, True)
+    assert not (tmp_path / "ride" / "identity_builder").exists()
+
+
+@pytest.mark.parametrize("command", ["rebuild", "recover"])
+def test_a_video_that_is_rebuilt_or_recovered_is_not_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    (ride if command == "rebuild" else killed)(tmp_path, 2.0)
+    refused = list[bool]()
+
+    def meanwhile(*_: object, **__: object) -> None:
+        with pytest.raises(BusyError):
+            feed(started(tmp_path, run_log=False), clip(1.0, BOTH))
+        refused.append(True)
+        raise ExportError(tmp_path, "enough")
+
+    where = "commands.rebuild" if command == "rebuild" else "recovery"
+    monkeypatch.setattr(f"vpx_identity_builder.{where}.publish", meanwhile)
+    assert call(command, tmp_path / "ride").exit_code == 1
+    assert refused == [True]
+    assert not (tmp_path / "ride" / NAME).exists()
+
+
+def test_a_hold_that_cannot_be_written_down_stops_no_rebuild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ride(tmp_path, 2.0)
+
+    def full(*_: object) -> bool:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Claim, "take", full)
+    assert call("rebuild", tmp_path / "ride").exit_code == 0
