@@ -64,15 +64,19 @@ class FolderNameError(IdentityBuilderError, ValueError):
 class RunLogError(IdentityBuilderError, ValueError):
     """A run log cannot be read or written: `path` is the log, `reason` says why.
 
-    `busy`: another process is writing it. `empty`: nothing was ever written into it.
+    `busy`: another process is writing it. `empty`: nothing was ever written into it. `useless`: nothing will come of it
+    any more; the text then says what to do.
     """
 
-    def __init__(self, path: Path, reason: str, *, busy: bool = False, empty: bool = False) -> None:
+    def __init__(
+        self, path: Path, reason: str, *, busy: bool = False, empty: bool = False, useless: bool = False
+    ) -> None:
         self.path = path
         self.reason = reason
         self.busy = busy
         self.empty = empty
-        super().__init__(f"run log {path}: {reason}")
+        advice = "; `identity-builder build` the video anew, which replaces it, or remove it: images need no log"
+        super().__init__(f"run log {path}: {reason}{advice if useless or empty else ''}")
 
 
 class BusyError(IdentityBuilderError):

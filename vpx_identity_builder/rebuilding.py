@@ -166,7 +166,7 @@ def _chosen_before(log: RunLog, settings: Settings) -> Rebuilt | None:
     try:
         chosen = recorded_result(outcome, log.header.settings)
     except MalformedError as error:
-        raise RunLogError(log.path, f"it is damaged: {error}") from error
+        raise RunLogError(log.path, f"it is damaged: {error}", useless=True) from error
     was, wanted = recorded(chosen.settings, {}).values(), settings.values()
     if any(wanted[key] != was[key] for key in wanted if key not in ELSEWHERE):
         return None
@@ -225,7 +225,7 @@ def _with_logged_pictures(log: RunLog, result: RunResult) -> RunResult:
     def picture(t_ns: int, box: IntBox) -> bytes:
         image = held(t_ns, box)
         if image is None:
-            raise RunLogError(log.path, "it is damaged: a crop of a published image is missing")
+            raise RunLogError(log.path, "it is damaged: a crop of a published image is missing", useless=True)
         return image
 
     return with_candidates(

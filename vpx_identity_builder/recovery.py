@@ -63,7 +63,8 @@ def tidy(folder: Path) -> None:
     except (RunLogError, UnfinishedErasureError) as error:
         if isinstance(error, RunLogError) and error.busy:
             raise
-        logger.warning("what an earlier run left cannot be used: %s", error)
+        reason = error.reason if isinstance(error, RunLogError) else error
+        logger.warning("what an earlier run left in %s cannot be used: %s", folder, reason)
         return
     if done.result is not None:
         logger.warning("%s: what an interrupted run had seen is published first", folder)

@@ -33,7 +33,7 @@ def run(given: Path) -> int:
     if not folders:
         refuse_too_deep(given)
         refuse_missing(given)
-        raise RunLogError(given, "there is no run log here or one folder below")
+        raise RunLogError(given, "there is no run log here or one folder below; give OUTPUT or OUTPUT/VIDEO")
     return combined([_one(folder) for folder in folders])
 
 

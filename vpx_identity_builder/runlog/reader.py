@@ -227,7 +227,7 @@ class RunLog:
             except RunLogError:
                 raise
             except (ValueError, LookupError, AttributeError, TypeError, OverflowError, RecursionError) as error:
-                raise RunLogError(self.path, f"it is damaged: {error}") from error
+                raise RunLogError(self.path, f"it is damaged: {error}", useless=True) from error
 
     def _one(self, query: str) -> Any:
         with self._reading():
@@ -240,10 +240,11 @@ class RunLog:
             if not found:
                 raise RunLogError(self.path, EMPTY, empty=True)
             if any(kind not in OWN_PARTS for kind, _ in parts):
-                raise RunLogError(self.path, "it is no run log: it holds views or triggers, which no build makes")
+                reason = "it is no run log: it holds views or triggers, which no build makes"
+                raise RunLogError(self.path, reason, useless=True)
             missing = sorted(set(TABLES) - found)
             if missing:
-                raise RunLogError(self.path, f"it is no run log: it has no table {missing[0]}")
+                raise RunLogError(self.path, f"it is no run log: it has no table {missing[0]}", useless=True)
             for table, (columns, keys) in COLUMNS.items():
                 if table not in found:
                     continue
@@ -264,7 +265,8 @@ class RunLog:
             version = rows.pop("schema_version", None)
             if version not in READABLE_VERSIONS:
                 known = ", ".join(str(number) for number in READABLE_VERSIONS)
-                raise RunLogError(self.path, f"its schema version is {version!r}; this program reads {known}")
+                told = f"its schema version is {version!r}; this program reads {known}; take the program that wrote it"
+                raise RunLogError(self.path, f"{told}, or `identity-builder build` the video anew")
             self.version = int(version)
             return restored(Header, rows)
 

@@ -116,9 +116,12 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise RunLogError(path, _operational(str(error)), busy="locked" in str(error)) from error
+        busy, lacking = "locked" in str(error), "no such" in str(error)
+        raise RunLogError(path, _operational(str(error)), busy=busy, useless=lacking) from error
     except (sqlite3.Error, UnicodeError) as error:  # SQLite quotes damaged text, which Python then cannot read
-        raise RunLogError(path, f"it is damaged ({type(error).__name__})") from error
+        raise RunLogError(
+            path, f"it is damaged: SQLite cannot read it ({type(error).__name__})", useless=True
+        ) from error
     except PermissionError as error:
         raise RunLogError(path, "cannot read it: permission denied") from error
     except OSError as error:
@@ -127,7 +130,7 @@ def translated(path: Path) -> Iterator[None]:
 
 def _operational(text: str) -> str:
     if "locked" in text:
-        return "a build is writing it at this moment"
+        return "a build is writing it at this moment; try again when that has ended"
     return "it is damaged (a table or column is missing)" if "no such" in text else text
 
 
@@ -158,7 +161,10 @@ def open_log(path: Path) -> sqlite3.Connection:
         if not os.access(path, os.R_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         if not os.access(path, os.W_OK):
-            raise RunLogError(path, "cannot write it: permission denied, or a disk that is read-only")
+            raise RunLogError(
+                path,
+                "cannot write it: permission denied, or a disk that is read-only",
+            )
         uri = f"{path.absolute().as_uri()}?mode=rw"
         connection = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
         undo.callback(connection.close)
