@@ -11,14 +11,16 @@ from urllib.parse import unquote
 
 import pytest
 
+from vpx_identity_builder.core.buckets import EXPRESSION_BINS, PITCH_BINS, YAW_BINS
 from vpx_identity_builder.core.coverage import coverage_of
 from vpx_identity_builder.core.results import PersonSet, RunResult, StopReason
 from vpx_identity_builder.core.types import Buckets
 from vpx_identity_builder.documents import RunContext
 from vpx_identity_builder.export.bundle import bundle
 from vpx_identity_builder.export.folder import publish
-from vpx_identity_builder.export.report import coverage_grid, render
+from vpx_identity_builder.export.report import coverage_grid, missing_bins, render
 from vpx_identity_builder.remarks import FRAME_LIMIT, TRUNCATED, UNREADABLE_PART, recognitions
+from vpx_identity_builder.schema_parts import FilledBins
 
 from .conftest import made_candidate, made_result
 
@@ -175,3 +177,47 @@ def test_people_beyond_max_persons_are_counted_at_the_top(
     said = "3 more persons were seen: max_persons is 2, the most prominent are published."
     assert said in words[: words.index("What the words mean")]
     assert "more person" not in Page(render(bundle(result_of(2), context))).words
+
+
+@pytest.mark.parametrize(
+    ("ratio", "said"), [(0.234, " · covered 23 %"), (0.05, " · covered 5 %"), (0.049, ""), (0.0, ""), (None, "")]
+)
+def test_a_caption_says_how_far_a_face_is_covered_where_it_is(
+    result_of: Callable[[int], RunResult], context: RunContext, ratio: float | None, said: str
+) -> None:
+    result = result_of(1)
+    person = result.persons[0]
+    first = person.anchors[0]
+    candidate = first.candidate
+    covered = replace(candidate, sample=replace(candidate.sample, occlusion_ratio=ratio))
+    anchors = (replace(first, candidate=covered), *person.anchors[1:])
+    page = Page(render(bundle(replace(result, persons=(replace(person, anchors=anchors),)), context)))
+    captions = page.words.partition("Person 0")[2].partition("Coverage grid")[0]
+    others = sum((image.candidate.sample.occlusion_ratio or 0.0) >= 0.05 for image in person.images[1:])
+    assert captions.count(" · covered ") == others + bool(said)
+    assert not said or said in captions
+
+
+@pytest.mark.parametrize(
+    ("yaw", "pitch", "expression", "said"),
+    [
+        (YAW_BINS, PITCH_BINS, EXPRESSION_BINS, ""),
+        (YAW_BINS[1:], PITCH_BINS, EXPRESSION_BINS, "No anchor or coverage image for yaw [-45,-30]."),
+        (
+            YAW_BINS[1:-1],
+            PITCH_BINS[1:],
+            EXPRESSION_BINS[:1],
+            "No anchor or coverage image for yaw [-45,-30], [30,45]; pitch down; "
+            "expression smile, mouth open, eyes closed.",
+        ),
+    ],
+)
+def test_one_sentence_names_the_bins_that_no_image_shows(
+    yaw: tuple[str, ...], pitch: tuple[str, ...], expression: tuple[str, ...], said: str
+) -> None:
+    assert missing_bins(FilledBins(yaw=list(yaw), pitch=list(pitch), expression=list(expression))) == said
+
+
+def test_the_page_names_the_missing_bins_of_each_person(page: Page, result_of: Callable[[int], RunResult]) -> None:
+    lacking = [p for p in result_of(2).persons if len(p.coverage.yaw.filled) < len(YAW_BINS)]
+    assert page.words.count("No anchor or coverage image for yaw ") == len(lacking) > 0

@@ -13,13 +13,17 @@ from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.export.bundle import Bundle, ImageFile, PersonFiles
 from vpx_identity_builder.reasons import fault_in_words, in_words
 from vpx_identity_builder.remarks import recognised_as
-from vpx_identity_builder.schema_parts import Prototype
+from vpx_identity_builder.schema_parts import FilledBins, Prototype
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 SHOWN_EXPRESSIONS = (*EXPRESSION_BINS, UNKNOWN)
 """Columns of a grid cell; an image of unknown expression fills its yaw and pitch all the same."""
+
+
+LEAST_COVERED = 0.05
+"""Share of a face below which a cover is not worth a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,23 @@ def coverage_grid(images: Iterable[ImageFile]) -> list[tuple[str, list[Cell]]]:
         (pitch, [Cell(yaw, pitch, tuple((e, (yaw, pitch, e) in held) for e in SHOWN_EXPRESSIONS)) for yaw in YAW_BINS])
         for pitch in reversed(PITCH_BINS)
     ]
+
+
+def missing_bins(filled: FilledBins) -> str:
+    """A sentence on the bins that no anchor or coverage image shows; empty where none is missing."""
+    axes = {
+        "yaw": (YAW_BINS, filled.yaw),
+        "pitch": (PITCH_BINS, filled.pitch),
+        "expression": (EXPRESSION_BINS, filled.expression),
+    }
+    lacks = {name: [one.replace("_", " ") for one in bins if one not in held] for name, (bins, held) in axes.items()}
+    parts = [f"{name} {', '.join(missing)}" for name, missing in lacks.items() if missing]
+    return f"No anchor or coverage image for {'; '.join(parts)}." if parts else ""
+
+
+def _covered(ratio: float | None) -> str:
+    """How far a face is covered; empty where that is unknown or next to nothing."""
+    return "" if ratio is None or ratio < LEAST_COVERED else f"covered {round(100 * ratio)} %"
 
 
 def _sheets(person: PersonFiles) -> list[tuple[str, str, tuple[ImageFile, ...]]]:
@@ -108,6 +129,8 @@ def _template() -> Template:
         "fault": fault_in_words,
         "counted": counted,
         "known_by": _known_by,
+        "covered": _covered,
+        "missing": missing_bins,
         "expression": lambda name: "expression unknown" if name == UNKNOWN else name.replace("_", " "),
         "words": lambda text: text.replace("_", " "),
     }
