@@ -192,7 +192,7 @@ def test_a_caption_says_how_far_a_face_is_covered_where_it_is(
     covered = replace(candidate, sample=replace(candidate.sample, occlusion_ratio=ratio))
     anchors = (replace(first, candidate=covered), *person.anchors[1:])
     page = Page(render(bundle(replace(result, persons=(replace(person, anchors=anchors),)), context)))
-    captions = page.words.partition("Person 0")[2].partition("Coverage grid")[0]
+    captions = page.words.replace("\N{NO-BREAK SPACE}", " ").partition("Person 0")[2].partition("Coverage grid")[0]
     others = sum((image.candidate.sample.occlusion_ratio or 0.0) >= 0.05 for image in person.images[1:])
     assert captions.count(" · covered ") == others + bool(said)
     assert not said or said in captions

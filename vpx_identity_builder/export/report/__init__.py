@@ -81,7 +81,9 @@ def missing_bins(filled: FilledBins) -> str:
 
 def _covered(ratio: float | None) -> str:
     """How far a face is covered; empty where that is unknown or next to nothing."""
-    return "" if ratio is None or ratio < LEAST_COVERED else f"covered {round(100 * ratio)} %"
+    if ratio is None or ratio < LEAST_COVERED:
+        return ""
+    return f"covered {round(100 * ratio)} %".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _sheets(person: PersonFiles) -> list[tuple[str, str, tuple[ImageFile, ...]]]:
