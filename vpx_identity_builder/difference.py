@@ -13,7 +13,7 @@ from .errors import ExportError
 from .export.bundle import Bundle
 from .published import RESULT, read_result
 from .reasons import in_words
-from .rebuilding import Rebuilt
+from .rebuilding import Rebuilt, encoded_otherwise
 from .runlog.reader import RunLog
 from .schema import ImageMeta, read_document
 from .schema_parts import Unpublished
@@ -97,7 +97,10 @@ def difference(
             why = why_moved(before[key].meta, new[key].meta, metas, made.run.settings.config.selection)
             lines.append(f"> {before[key].path} -> {new[key].path}  {_moment(key)}; {why}")
     same = sum(new[key].path == before[key].path for key in new.keys() & before.keys())
-    return [*lines, f"{counted(same, 'image')} {'stays as it is' if same == 1 else 'stay as they are'}"]
+    anew = encoded_otherwise(log, made.run.settings)
+    one, more = (f"{verb} encoded anew ({', '.join(anew)})" for verb in ("is", "are"))
+    fate = (one if same == 1 else more) if anew else "stays as it is" if same == 1 else "stay as they are"
+    return [*lines, f"{counted(same, 'image')} {fate}"]
 
 
 def _numbers(log: RunLog, made: Rebuilt) -> Mapping[Place, int]:

@@ -83,15 +83,21 @@ def plan(
     return made
 
 
-def carry_out(made: Plan, output: Path, now: datetime, bank_folders: Sequence[Path] = ()) -> Outcome:
-    """Remove, search, and write the note. Raises `ExportError`, `RunLogError` and `MemoryBankError`; what they stopped
-    is done by the next call."""
+def carry_out(
+    made: Plan, output: Path, now: datetime, bank_folders: Sequence[Path] = (), later: Sequence[Path] = ()
+) -> Outcome:
+    """Remove, search, and write the note.
+
+    `later`: folders of videos that the same call erases next; what these hold of the target goes with them.
+    Raises `ExportError`, `RunLogError` and `MemoryBankError`; what they stopped is done by the next call.
+    """
     target, roots = made.target, [output, *bank_folders]
     try:
         began = made.erasure(now)
         begin(target.folder, began, _numbers(made))
         _remove(made)
-        found, searched = search(made.traces, roots, _log_files(made))
+        elsewhere = {path for folder in later for path in files_under(folder)}
+        found, searched = search(made.traces, roots, _log_files(made) | elsewhere)
         _erase_logs(made)
         in_logs, logs_searched = search(made.traces, [target.folder], only=_log_files(made))
         remaining = (*found, *in_logs, *made.unread, *made.elsewhere)

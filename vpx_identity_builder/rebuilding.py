@@ -67,7 +67,7 @@ def rebuilt(log: RunLog, changes: Mapping[str, object], source: SourceFrames | N
         return chosen
     made = replayed(log, settings, source)
     none_left = not (made.result.pair or any(person.images for person in made.result.persons))
-    otherwise_encoded = _encoded_otherwise(log, settings)
+    otherwise_encoded = encoded_otherwise(log, settings)
     if made.lost and (none_left or otherwise_encoded):
         name = log.header.source_name or "the source"
         which = f"{' and '.join(otherwise_encoded)}: " if otherwise_encoded else ""
@@ -195,10 +195,10 @@ def context_of(log: RunLog, settings: Settings) -> RunContext:
 
 def _logged(log: RunLog, settings: Settings, crop: CropId) -> bytes | None:
     """A crop from the log, unless it is of another format than is wanted now."""
-    return None if _encoded_otherwise(log, settings) else log.crop(*crop)
+    return None if encoded_otherwise(log, settings) else log.crop(*crop)
 
 
-def _encoded_otherwise(log: RunLog, settings: Settings) -> list[str]:
+def encoded_otherwise(log: RunLog, settings: Settings) -> list[str]:
     """Settings by which the log's pictures are encoded otherwise than is wanted now."""
     values = settings.values()
     return [key for key in PICTURE_KEYS if values[key] != log.header.settings.get(key, values[key])]

@@ -13,6 +13,7 @@ import numpy as np
 
 from .core.fates import FaceFate
 from .core.frame_views import Encoder
+from .core.pair_choice import notes_of_fewer
 from .core.pictures import with_candidates
 from .core.results import PersonSet, RunResult, StopReason, UnpublishedPerson
 from .core.types import Box, FaceSample, IntBox
@@ -179,7 +180,8 @@ def without(result: RunResult, gone: Sequence[int]) -> RunResult:
         if set(pair.person_ids) <= set(ids)
     )
     persons = tuple(replace(person, person_id=ids[person.person_id]) for person in kept)
-    return replace(result, persons=persons, pair=pairs, unpublished=(*left, *result.unpublished))
+    notes = notes_of_fewer(result.notes, len(persons))
+    return replace(result, persons=persons, pair=pairs, unpublished=(*left, *result.unpublished), notes=notes)
 
 
 def _is_one_of(person: PersonSet, ghosts: Mapping[int, np.ndarray]) -> bool:

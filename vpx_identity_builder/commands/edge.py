@@ -5,9 +5,12 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import FrameType
 
 import typer
 
@@ -50,7 +53,7 @@ def reported() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        say("interrupted")
+        say(f"interrupted; {error}" if str(error) else "interrupted")
         raise typer.Exit(INTERRUPTED) from error
     except BrokenPipeError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -70,6 +73,34 @@ def uncollected() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+@contextmanager
+def unbroken() -> Iterator[None]:
+    """What has begun inside comes to its end: the first SIGINT or SIGTERM waits for it, the second interrupts at once.
+
+    Raises `KeyboardInterrupt` in the end where one waited.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked: list[int] = []
+
+    def wait(number: int, _: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        os.write(2, b"finishing what has begun; again to stop at once\n")
+
+    heeded = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, wait) for number in heeded}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    if asked:
+        raise KeyboardInterrupt("what had begun is done")
 
 
 def exit_code(error: Exception) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typer
 
-from vpx_identity_builder.commands.edge import INTERNAL, PARTLY, exit_code, explain, say
+from vpx_identity_builder.commands.edge import INTERNAL, PARTLY, exit_code, explain, say, unbroken
 from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.erase import carry_out, plan
 from vpx_identity_builder.erasure import banks
@@ -60,8 +60,18 @@ def run(asked: Request) -> int:
     ageless = [folder for folder, age in ages.items() if age is None and folder not in going]
     for folder in ageless:
         say(f"{folder}: no date in it can be right, so it is kept; erase it with --video {folder.name}")
-    codes = [INTERNAL] * bool(closed or ageless) + [_erase(target, asked, folders, now) for target in targets]
+    codes = [INTERNAL] * bool(closed or ageless) + _erase_all(targets, asked, folders, now)
     return codes[0] if len(set(codes)) == 1 else PARTLY if codes else 0
+
+
+def _erase_all(targets: Sequence[Target], asked: Request, folders: Sequence[Path], now: datetime) -> list[int]:
+    """Each in turn, as an exit code. What the others hold that go as a whole after it does not remain."""
+    codes = []
+    for place, target in enumerate(targets):
+        later = [other.folder for other in targets[place + 1 :] if other.what == "video"]
+        with unbroken():
+            codes.append(_erase(target, asked, folders, now, later))
+    return codes
 
 
 def _check(asked: Request) -> None:
@@ -101,7 +111,7 @@ def _age(text: str) -> timedelta:
     return float(match[1]) * _UNITS[match[2]]
 
 
-def _erase(target: Target, asked: Request, folders: Sequence[Path], now: datetime) -> int:
+def _erase(target: Target, asked: Request, folders: Sequence[Path], now: datetime, later: Sequence[Path]) -> int:
     try:
         made = plan(
             target, asked.output, folders, bool(asked.banks), look_only=asked.dry_run, bank_gone=asked.bank_gone
@@ -110,7 +120,7 @@ def _erase(target: Target, asked: Request, folders: Sequence[Path], now: datetim
             _show_plan(made, verbose=asked.verbose)
             _ask_for_bank(made, asked)
             return INTERNAL if made.bank_missing else 0
-        outcome = carry_out(made, asked.output, now, folders)
+        outcome = carry_out(made, asked.output, now, folders, later)
     except BarredError as error:
         for folder, reason in error.topmost():
             say(f"{folder}: {reason}; nothing of {target.video_id} is erased")

@@ -16,7 +16,7 @@ import typer
 
 from vpx_identity_builder.claim import held, refuse_held
 from vpx_identity_builder.commands.assignments import found_as_set, parse
-from vpx_identity_builder.commands.edge import INTERNAL, note, say
+from vpx_identity_builder.commands.edge import INTERNAL, note, say, unbroken
 from vpx_identity_builder.commands.modules import checked, collected
 from vpx_identity_builder.commands.runs import refuse_missing, refuse_too_deep, refuse_unwritable
 from vpx_identity_builder.core.words import counted
@@ -109,14 +109,15 @@ def _rebuild(asked: Request, log: RunLog, own: Mapping[str, object], decode: Map
     if not any(person.images for person in made.result.persons) and (count or published_images(target)):
         note(NO_IMAGE if made.result.persons else EMPTY)
         return NOBODY
-    if not asked.dry_run:
-        check_memory(made.run.settings)
-        publish(made.result, target, context, exported=made.run.hooks.exported)
-        made.run.tell(made.result, target)
-        _show(log.header, made, time.perf_counter() - start)
-        typer.echo(str(target))
-    _settle(log, made, asked, count)
-    _say(made, asked)
+    with unbroken():
+        if not asked.dry_run:
+            check_memory(made.run.settings)
+            publish(made.result, target, context, exported=made.run.hooks.exported)
+            made.run.tell(made.result, target)
+            _show(log.header, made, time.perf_counter() - start)
+            typer.echo(str(target))
+        _settle(log, made, asked, count)
+        _say(made, asked)
     if made.run.hooks.faults:
         return INTERNAL
     return 0 if made.result.persons else NOBODY
@@ -164,9 +165,8 @@ def _say(made: Rebuilt, asked: Request) -> None:
     for fault in made.run.hooks.faults:
         say(str(fault))
     if made.lost:
-        pictures = f"{counted(made.lost, 'picture')} wanted now, but not kept, and the source is gone"
-        hint = "" if asked.source is not None else "; if the video is elsewhere, name it with --source"
-        note(f"{pictures}; the best kept stand in{hint}")
+        hint = "; the video is neither where it was nor here: name it with --source" if asked.source is None else ""
+        note(f"{counted(made.lost, 'picture')} wanted now, but not kept; the best kept stand in{hint}")
 
 
 def _opener(decode: Mapping[str, str]) -> Callable[[Path], FileSource | ImageSource | IsolatedSource]:

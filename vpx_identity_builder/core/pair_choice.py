@@ -16,6 +16,9 @@ from .pool import preference
 from .results import PairCandidate, PairImage
 from .types import FaceSample, Vector
 
+PAIR_IMAGE = "pair image"
+"""What every note on pairs names."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JudgedPair:
@@ -72,8 +75,13 @@ def pair_notes(persons: int, images: int, selection: SelectionConfig) -> tuple[s
     if persons < 2 or images >= wanted:
         return ()
     if not images:
-        return ("No pair image: the two were never together in one frame, both good enough and apart.",)
-    return (f"{images} of at least {wanted} pair images: no further moment shows both good enough, apart and new.",)
+        return (f"No {PAIR_IMAGE}: the two were never together in one frame, both good enough and apart.",)
+    return (f"{images} of at least {wanted} {PAIR_IMAGE}s: no further moment shows both good enough, apart and new.",)
+
+
+def notes_of_fewer(notes: Sequence[str], persons: int) -> tuple[str, ...]:
+    """The notes of a result from which somebody left: of fewer than two persons nothing is said of pairs."""
+    return tuple(note for note in notes if persons >= 2 or PAIR_IMAGE not in note)
 
 
 def choose_pairs(judged: Sequence[JudgedPair], scales: Scales, cfg: Config) -> list[JudgedPair]:

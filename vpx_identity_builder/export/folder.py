@@ -61,8 +61,8 @@ def target_folder(
 ) -> tuple[str, Path]:
     """The video id in effect and the folder its set belongs into: `{output_dir}/{video_id}/identity_builder`.
 
-    The same content keeps its folder; other content under a taken name, or one that looks like it, gets the suffix
-    `-<6 hex of its hash>`. `claimed` tells which content a video's folder without a set is meant for.
+    The same content keeps its folder; other content under a taken name, and any under one that looks like it, gets the
+    suffix `-<6 hex of its hash>`. `claimed` tells which content a video's folder without a set is meant for.
     Raises `FolderNameError`, also for a folder that leads out of `output_dir` through a link.
     """
     name = safe_video_id(video_id)
@@ -71,7 +71,7 @@ def target_folder(
         target = contained(output_dir, candidate) / SET_FOLDER
         held = _content_of(target.parent, claimed)
         alike = (_content_of(folder, claimed) for folder in _look_alikes(output_dir, candidate))
-        if held == content_sha256 or (held is None and all(other in (None, content_sha256) for other in alike)):
+        if held == content_sha256 or (held is None and all(other is None for other in alike)):
             return candidate, target
     raise FolderNameError(video_id, "the name and all its suffixes are taken by other content")
 

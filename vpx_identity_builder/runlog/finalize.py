@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from vpx_identity_builder.core.pair_choice import notes_of_fewer
 from vpx_identity_builder.core.pictures import with_candidates
 from vpx_identity_builder.core.results import RunResult
 from vpx_identity_builder.core.types import Candidate, IntBox
@@ -92,10 +93,12 @@ def record_without(log: RunLog, person_id: int) -> None:
         recorded = recorded_result(raw, log.header.settings)
     except MalformedError:
         return
+    persons = tuple(person for person in recorded.result.persons if person.person_id != person_id)
     result = replace(
         recorded.result,
-        persons=tuple(person for person in recorded.result.persons if person.person_id != person_id),
+        persons=persons,
         pair=tuple(image for image in recorded.result.pair if person_id not in image.person_ids),
+        notes=notes_of_fewer(recorded.result.notes, len(persons)),
     )
     held = pictures_of(log)
     images = [image.candidate for person in result.persons for image in person.images]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -134,3 +135,22 @@ def test_notes_alone_are_no_video(out: Path) -> None:
 
 def test_what_is_gone_has_no_age(tmp_path: Path) -> None:
     assert age_of(tmp_path / "gone", NOW) is None
+
+
+def test_the_same_video_under_two_names_goes_in_one_call_and_nothing_remains(out: Path) -> None:
+    shutil.copytree(out / "ride", out / "again")
+    dry = call("erase", out, "--older-than", "0h", "--dry-run")
+    assert dry.exit_code == 0, dry.output
+    done = call("erase", out, "--older-than", "0h")
+    assert done.exit_code == 0, done.output
+    for name in ("again", "ride"):
+        assert [path.name for path in (out / name).iterdir()] == ["erased.json"]
+        note = json.loads((out / name / "erased.json").read_text())
+        assert [erasure["remaining"] for erasure in note["erasures"]] == [0]
+
+
+def test_what_another_video_keeps_still_remains(out: Path) -> None:
+    shutil.copytree(out / "ride", out / "again")
+    done = call("erase", out, "--video", "again")
+    assert done.exit_code == 1
+    assert f"error: {out / 'ride' / 'run.sqlite'}" in done.stderr

@@ -282,7 +282,11 @@ def test_a_name_that_looks_like_a_taken_one_gets_a_suffix(
     mine, other = str(context.content_sha256), "f" * 64
     publish(result_of(1), target_folder(tmp_path, "ride", mine)[1], context)
     assert target_folder(tmp_path, alike, other)[0] == f"{alike}-ffffff"
-    assert target_folder(tmp_path, alike, mine)[0] == alike, "the same content is nobody else's"
+    suffixed, target = target_folder(tmp_path, alike, mine)
+    assert suffixed == f"{alike}-{mine[:6]}", "two folders that look the same are one too many for an erasure"
+    publish(result_of(1), target, context)
+    assert target_folder(tmp_path, alike, mine) == (suffixed, target)
+    assert target_folder(tmp_path, "ride", mine)[0] == "ride"
     (tmp_path / "r\u0456d\u0435s").mkdir()
     assert target_folder(tmp_path, "rides", other)[0] == "rides", "an empty folder is nobody's"
 

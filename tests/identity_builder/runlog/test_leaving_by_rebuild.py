@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.ecosystem.upstream import FRIEND, RIDER, Person, identity, vision
+from vpx_identity_builder.commands import rebuild as rebuild_command
 from vpx_identity_builder.errors import RunLogError
 from vpx_identity_builder.rebuilding import Rebuilt, rebuilt
 from vpx_identity_builder.runlog import finalize
@@ -128,3 +132,50 @@ def test_a_log_that_cannot_be_changed_is_told_of_and_stays(tmp_path: Path, monke
     monkeypatch.undo()
     assert call("rebuild", tmp_path / "ride", *FEWER).exit_code == 0
     assert known(tmp_path, other) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_publishing_waits_until_whoever_leaves_has_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    _, other = main_and_other(tmp_path)
+    publish, before = rebuild_command.publish, signal.getsignal(number)
+
+    def struck(*args: Any, **named: Any) -> Path:
+        os.kill(os.getpid(), number)
+        return publish(*args, **named)
+
+    monkeypatch.setattr(rebuild_command, "publish", struck)
+    done = call("rebuild", tmp_path / "ride", *FEWER)
+    assert done.exit_code == 130
+    assert done.stderr.endswith("error: interrupted; what had begun is done\n")
+    assert known(tmp_path, other) == 0
+    assert sorted(path.name for path in (tmp_path / "ride").iterdir()) == ["identity_builder", "run.sqlite"]
+    assert signal.getsignal(number) is before
+
+
+def test_a_second_signal_ends_a_rebuild_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, other = main_and_other(tmp_path)
+    shown = published(tmp_path)
+
+    def struck(*_: Any, **__: Any) -> Path:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("the second signal was not heeded")
+
+    monkeypatch.setattr(rebuild_command, "publish", struck)
+    done = call("rebuild", tmp_path / "ride", *FEWER)
+    assert (done.exit_code, done.stderr) == (130, "error: interrupted\n")
+    assert known(tmp_path, other) > 100
+    assert published(tmp_path) == shown
+
+
+def test_nothing_is_said_of_pairs_where_one_of_two_has_left(tmp_path: Path) -> None:
+    main_and_other(tmp_path)
+    assert call("rebuild", tmp_path / "ride", *FEWER).exit_code == 0
+    done = call("rebuild", tmp_path / "ride", "--set", "identity_builder.anchors_max=4")
+    assert done.exit_code == 0, done.output
+    assert "pair image" not in done.output
+    result = json.loads((tmp_path / "ride" / "identity_builder" / "result.json").read_text())
+    assert len(result["persons"]) == 1
+    assert not [note for note in result["notes"] if "pair" in note]

@@ -216,7 +216,7 @@ def test_pictures_that_are_gone_are_reported_and_the_best_kept_stand_in(tmp_path
     done = call("rebuild", tmp_path / "ride", "--set", "identity_builder.smoothing_alpha=0.5")
     assert done.exit_code == 0, done.output
     assert "note: " in done.stderr
-    assert "the source is gone; the best kept stand in; if the video is elsewhere, name it with --source" in done.stderr
+    assert "the best kept stand in; the video is neither where it was nor here: name it with --source" in done.stderr
     result = json.loads((tmp_path / "ride" / "identity_builder" / "result.json").read_text())
     assert len(result["persons"]) == 2
     assert all(person["coverage_count"] for person in result["persons"])
