@@ -41,9 +41,14 @@ def dumps(value: object) -> str:
 
 
 def loads(text: bytes | str) -> Any:
-    """The JSON value. Raises `MalformedError`, also for numbers that no build writes: they cannot be reckoned with."""
+    """The JSON value. Raises `MalformedError`, also for numbers that no build writes: they cannot be reckoned with; and
+    for half a character (a lone surrogate): no document can hold it."""
     try:
-        return _DECODER.decode(text if isinstance(text, str) else text.decode())
+        text = text if isinstance(text, str) else text.decode()
+        value = _DECODER.decode(text)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
     except MalformedError:
         raise
     except (ValueError, RecursionError) as error:

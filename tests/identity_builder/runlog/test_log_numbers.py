@@ -39,3 +39,14 @@ def test_numbers_beyond_reason_are_refused(text: str) -> None:
 )
 def test_numbers_that_a_build_writes_are_read(text: str) -> None:
     assert loads(text) == json.loads(text)
+
+
+@pytest.mark.parametrize("text", ['"\\ud800"', '{"pose": ["a\\uDFFFb"]}', '{"\\ud83d": 1}', '"\\ude00\\ud83d"'])
+def test_half_a_character_is_refused(text: str) -> None:
+    with pytest.raises(MalformedError):
+        loads(text)
+
+
+@pytest.mark.parametrize("text", ['"\\ud83d\\ude00"', '"\\ud0d1\\uc2b9"', '"\\\\ud800"'])
+def test_whole_characters_are_read(text: str) -> None:
+    assert loads(text) == json.loads(text)
