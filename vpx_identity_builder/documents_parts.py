@@ -144,6 +144,7 @@ def measures_of(candidate: Candidate) -> schema_images.Measures:
         happy=number(expression.happy_probability),
         gaze_deg=number(expression.gaze_deg),
         eye_usual=number(expression.eye_usual),
+        eye_open_least=number(expression.eye_open_least),
     )
 
 

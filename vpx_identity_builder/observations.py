@@ -132,6 +132,7 @@ def _sample(
             smile=first_known("smile", said),
             happy_probability=first_known("happy", said),
             gaze_deg=first_known("gaze", said),
+            eye_open_least=first_known("eye_open_least", said),
         ),
         occlusion_ratio=_occlusion(said, whole),
         e_id=face_id_embedding(face, work.faults),

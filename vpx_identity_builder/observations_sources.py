@@ -17,7 +17,12 @@ from .observations_read import FaceValues, angle, box_of, get, items, number, sh
 AU_FULL = 5.0
 """Action units are coded 0..5 (FACS A..E); a third of the way is the cut point of the design document's 0.3."""
 AU_SLACK = 0.5
-RATIOS = {"mouth_open": "mouth_open_ratio", "eye_open": "eye_open_ratio", "smile": "smile_intensity"}
+RATIOS = {
+    "mouth_open": "mouth_open_ratio",
+    "eye_open": "eye_open_ratio",
+    "eye_open_least": "eye_open_ratio_least",
+    "smile": "smile_intensity",
+}
 
 Reader = Callable[[Any, tuple[int, int], int], list[FaceValues]]
 
@@ -147,6 +152,7 @@ PRECEDENCE: Mapping[str, tuple[str, ...]] = {
     "roll": ("head.pose", "face.detect"),
     "mouth_open": ("face.expression", "face.au"),
     "eye_open": ("face.expression", "face.au"),
+    "eye_open_least": ("face.expression",),
     "smile": ("face.expression", "face.au"),
     "happy": ("face.expression",),
     "gaze": ("face.expression",),

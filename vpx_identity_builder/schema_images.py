@@ -59,6 +59,7 @@ class Measures(Document):
     happy: float | None = None
     gaze_deg: float | None = None
     eye_usual: float | None = None
+    eye_open_least: float | None = None
 
 
 class Cues(Document):

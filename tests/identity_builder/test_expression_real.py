@@ -12,7 +12,7 @@ from vpx.face_detect import FaceDetectionAnalyzer
 from vpx.face_expression import ExpressionAnalyzer
 from vpx.sdk.weights import WeightsError
 
-from vpx_identity_builder.core.buckets import EYES_OPEN_FROM, MOUTH_OPEN_FROM, SMILE_FROM
+from vpx_identity_builder.core.buckets import EYES_OPEN_FROM, MOUTH_OPEN_FROM, SMILE_FROM, one_eye_shut
 from vpx_identity_builder.core.types import FaceSample
 from vpx_identity_builder.observations import to_samples
 
@@ -70,6 +70,13 @@ def test_sleepy_portraits_close_their_eyes_and_winks_do_not(portraits: list[tupl
     closed = [(label, face.expression.eye_open < EYES_OPEN_FROM) for label, face in portraits]
     sleepy = [c for label, c in closed if label == "sleepy"]
     assert balanced_accuracy(sleepy, [c for label, c in closed if label != "sleepy"]) >= 0.95
+
+
+def test_winks_and_no_others_have_one_eye_shut(portraits: list[tuple[str, FaceSample]]) -> None:
+    """One of the four winks is a narrowed eye, its lid gap .147 beside .170."""
+    shut = [(label, one_eye_shut(face.expression, None)) for label, face in portraits]
+    assert sum(found for label, found in shut if label == "wink") >= 3
+    assert not any(found for label, found in shut if label != "wink")
 
 
 def test_portraits_look_into_the_camera(portraits: list[tuple[str, FaceSample]]) -> None:

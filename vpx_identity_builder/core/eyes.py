@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .buckets import readable
+from .buckets import one_eye_shut, readable
 from .thinned import Spread
 from .types import ExpressionSignals, FaceSample
 
@@ -47,11 +47,12 @@ def beside_usual(signals: ExpressionSignals, openings: Spread) -> ExpressionSign
 
 
 def half_closed(signals: ExpressionSignals) -> bool:
-    """True where the lids are surely not up as usual; unknown eyes are not half closed."""
+    """True where the lids are surely not up as usual, or one eye is shut; unknown eyes are not half closed."""
     if signals.eye_open is None:
         return False
     usual = signals.eye_usual
-    return signals.eye_open < (HALF_CLOSED_BELOW if usual is None else HALF_CLOSED_OF_USUAL * usual)
+    lowered = signals.eye_open < (HALF_CLOSED_BELOW if usual is None else HALF_CLOSED_OF_USUAL * usual)
+    return lowered or one_eye_shut(signals, usual)
 
 
 def narrowing(signals: ExpressionSignals) -> float:

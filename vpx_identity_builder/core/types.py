@@ -32,7 +32,8 @@ class ExpressionSignals:
     """Openings and smile in 0..1 (§5), None = unknown; `happy_probability` stands in for a missing smile only.
 
     `gaze_deg`: where the eyes look, sideways against the head, > 0 towards the image's right. `eye_usual`: the person's
-    usual `eye_open` over the video, see `eyes`; None where too little was seen of it.
+    usual `eye_open` over the video, see `eyes`; None where too little was seen of it. `eye_open_least`: the opening of
+    the less open eye, None where not both were read; `eye_open` is that of the other where one is shut.
     """
 
     mouth_open: float | None = None
@@ -41,6 +42,7 @@ class ExpressionSignals:
     happy_probability: float | None = None
     gaze_deg: float | None = None
     eye_usual: float | None = None
+    eye_open_least: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

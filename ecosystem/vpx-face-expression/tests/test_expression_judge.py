@@ -65,6 +65,14 @@ def test_a_wink_is_not_eyes_closed() -> None:
     assert eye_ratio([0.02, 0.17]) == pytest.approx(EYE_OPEN.ratio(0.17))
 
 
+def test_the_less_open_of_two_eyes_is_told_beside_their_ratio() -> None:
+    signals = expression_signals(None, {"left": 0.02, "right": 0.30})
+    assert signals["eye_open_ratio"] == pytest.approx(1.0)
+    assert signals["eye_open_ratio_least"] == pytest.approx(EYE_OPEN_SMILING.ratio(0.02))
+    assert signals["eye_open_ratio_least"] < CUT
+    assert "eye_open_ratio_least" not in expression_signals(None, {"left": 0.30})
+
+
 def test_eyes_that_agree_give_their_mean() -> None:
     assert eye_ratio([0.2, 0.3]) == pytest.approx((EYE_OPEN.ratio(0.2) + 1.0) / 2)
     assert eye_ratio([0.0, 0.06]) == pytest.approx(EYE_OPEN.ratio(0.06) / 2)

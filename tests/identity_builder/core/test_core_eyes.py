@@ -15,6 +15,7 @@ from vpx_identity_builder.core.buckets import (
     PARTIAL_OCCLUSION_FROM,
     expression_bin,
     eyes_open_from,
+    readable,
 )
 from vpx_identity_builder.core.cast import STRICT_BONUS, new_rider
 from vpx_identity_builder.core.eyes import (
@@ -31,7 +32,7 @@ from vpx_identity_builder.core.eyes import (
 from vpx_identity_builder.core.pair import TOGETHER_BONUS, Together, pair_score
 from vpx_identity_builder.core.pool import Scored, TimeSlots
 from vpx_identity_builder.core.thinned import Spread
-from vpx_identity_builder.core.types import Buckets, ExpressionSignals
+from vpx_identity_builder.core.types import Buckets, CoveredParts, ExpressionSignals
 
 from .strategies import SECOND, candidate, sample, shares, unit
 from .world import DLIB, READ_ALL, VISION_DIM, Look, Run, World, drive
@@ -42,6 +43,10 @@ ANCHORS_MIN = READ_ALL.selection.anchors_min
 
 def eyes(opening: float | None, usual: float | None) -> ExpressionSignals:
     return ExpressionSignals(mouth_open=0.0, eye_open=opening, smile=0.0, eye_usual=usual)
+
+
+def winking(opening: float, other: float, usual: float | None = None) -> ExpressionSignals:
+    return replace(eyes(opening, usual), eye_open_least=other)
 
 
 def openings(values: list[float]) -> Spread:
@@ -68,6 +73,36 @@ def test_half_closed_goes_by_the_persons_own_opening_and_by_an_absolute_one_wher
     assert half_closed(eyes(HALF_CLOSED_BELOW - 0.01, None))
     assert not half_closed(eyes(HALF_CLOSED_BELOW, None))
     assert not half_closed(eyes(None, 0.9))
+
+
+def test_a_wink_counts_as_lids_down_and_not_as_closed_eyes() -> None:
+    for usual in (None, 0.9):
+        assert half_closed(winking(0.9, 0.1, usual))
+        assert expression_bin(winking(0.9, 0.1, usual)) == "neutral"
+        assert not half_closed(winking(0.9, 0.5, usual))
+    assert expression_bin(winking(0.1, 0.05)) == "eyes_closed"
+
+
+def test_eyes_of_one_who_always_narrows_one_of_them_are_judged_by_the_persons_own_cut() -> None:
+    assert not half_closed(winking(0.35, 0.27, 0.35))
+    assert half_closed(winking(0.35, NARROW_OPEN_FROM - 0.01, 0.35))
+
+
+def test_covered_eyes_are_no_wink() -> None:
+    covered = replace(
+        sample(occlusion=PARTIAL_OCCLUSION_FROM), expression=winking(0.9, 0.1), covered=CoveredParts(1.0, 0.0)
+    )
+    assert readable(covered).eye_open_least is None
+
+
+def test_a_wink_is_no_anchor_however_sharp() -> None:
+    looks = [
+        Look(other_eye=0.05, sharpness=260) if i % 10 < 5 else Look(other_eye=0.9, yaw=8.0, smile=0.1 * (i % 3))
+        for i in range(300)
+    ]
+    anchors = ride(looks).result.persons[0].anchors
+    assert len(anchors) >= ANCHORS_MIN
+    assert {image.candidate.sample.expression.eye_open_least for image in anchors[:ANCHORS_MIN]} == {0.9}
 
 
 def test_nothing_is_usual_before_enough_was_read_and_blinks_do_not_change_it() -> None:

@@ -54,6 +54,7 @@ class Look:
     smile: float = 0.0
     mouth: float = 0.0
     eyes: float = 1.0
+    other_eye: float | None = None
     occlusion: float = 0.0
     brightness: float = 120.0
     sharpness: float = 200.0
@@ -138,24 +139,22 @@ class World:
         x = seat[0] + 12 * math.sin(index / 9 + who)
         y = seat[1] + 6 * math.sin(index / 4 + who)
         box = (x - size / 2, y - 0.6 * size, x + size / 2, y + 0.6 * size)
-        return Seen(
-            who,
-            sample(
-                t_ns=self.time(index),
-                bbox=box,
-                yaw=look.yaw,
-                pitch=look.pitch,
-                smile=look.smile,
-                mouth=look.mouth,
-                eyes=look.eyes,
-                occlusion=look.occlusion,
-                brightness=look.brightness,
-                sharpness=look.sharpness,
-                face_id=who if face_id is None else face_id,
-                e_id=self.random_identity(who, index) if spoilt else self.identity(who, index, look.yaw),
-                vis=self.vision(who, index, look),
-            ),
+        face = sample(
+            t_ns=self.time(index),
+            bbox=box,
+            yaw=look.yaw,
+            pitch=look.pitch,
+            smile=look.smile,
+            mouth=look.mouth,
+            eyes=look.eyes,
+            occlusion=look.occlusion,
+            brightness=look.brightness,
+            sharpness=look.sharpness,
+            face_id=who if face_id is None else face_id,
+            e_id=self.random_identity(who, index) if spoilt else self.identity(who, index, look.yaw),
+            vis=self.vision(who, index, look),
         )
+        return Seen(who, replace(face, expression=replace(face.expression, eye_open_least=look.other_eye)))
 
     def time(self, index: int) -> int:
         """Time of a frame."""

@@ -61,6 +61,11 @@ def eye_ratio(gaps: list[float], smile: float | None = 0.0) -> float | None:
     return scale.ratio(sum(gaps) / len(gaps))
 
 
+def least_eye_ratio(gaps: list[float], smile: float | None = 0.0) -> float | None:
+    """The ratio of the less open of two eyes: what `eye_ratio` leaves out of a wink. None where not both were read."""
+    return eye_scale(smile).ratio(min(gaps)) if len(gaps) == 2 else None
+
+
 def gaze_deg(left_shift: float, right_shift: float) -> float:
     """Where both eyes look, sideways against the head, > 0 towards the image's right, from the two iris shifts there.
 
@@ -86,9 +91,12 @@ def expression_signals(
         signals["mouth_gap_raw"] = mouth.gap
         signals["mouth_width_raw"] = mouth.width
         signals["smile_raw"] = smile_measure(mouth)
-    eyes = eye_ratio(list(eye_gaps.values()), signals.get("smile_intensity"))
+    gaps, smile = list(eye_gaps.values()), signals.get("smile_intensity")
+    eyes, least = eye_ratio(gaps, smile), least_eye_ratio(gaps, smile)
     if eyes is not None:
         signals["eye_open_ratio"] = eyes
+    if least is not None:
+        signals["eye_open_ratio_least"] = least
     shifts = iris_shifts or {}
     if eyes is not None and eyes >= CUT and len(shifts) == 2:
         signals["gaze_deg"] = gaze_deg(shifts["left"], shifts["right"])
