@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from real_faces import Footage
@@ -19,7 +19,7 @@ from vpx_identity_builder.core import geometry
 from vpx_identity_builder.core.buckets import EXPRESSION_BINS, bucket_key, fills_bucket
 from vpx_identity_builder.core.config import Config, StopConfig
 from vpx_identity_builder.core.eligible import Judged, is_anchor, judge
-from vpx_identity_builder.core.eyes import reading, with_usual
+from vpx_identity_builder.core.eyes import beside_usual, reading
 from vpx_identity_builder.core.frame_views import Look, not_looked
 from vpx_identity_builder.core.gallery import Gallery
 from vpx_identity_builder.core.gates import challenge_gate
@@ -134,7 +134,8 @@ def _held(person: PersonSet, found: Sequence[tuple[FaceSample, tuple[FaceSample,
         crop = crop_box(face, face.bbox, others, READ_ON.selection.crop_scale)
         if geometry.contains_other_face(crop, face.bbox, others):
             continue
-        shown = with_usual(judged(face, gallery), openings)
+        told = judged(face, gallery)
+        shown = replace(told, expression=beside_usual(told.expression, openings))
         candidate = Candidate(shown, Buckets(*["unknown"] * 5), crop, NO_IMAGE, 0.0)
         faces.append(judge(candidate, float(person.prototype @ face.e_id), *medians, READ_ON))
     return Held(person, tuple(faces))
