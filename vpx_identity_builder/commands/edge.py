@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import typer
@@ -90,7 +90,8 @@ def unbroken() -> Iterator[None]:
         if asked:
             raise KeyboardInterrupt
         asked.append(number)
-        os.write(2, b"finishing what has begun; again to stop at once\n")
+        with suppress(OSError):  # nobody may be reading any more
+            os.write(2, b"finishing what has begun; again to stop at once\n")
 
     heeded = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not signal.SIG_IGN]
     previous = {number: signal.signal(number, wait) for number in heeded}

@@ -114,9 +114,11 @@ def _rebuild(asked: Request, log: RunLog, own: Mapping[str, object], decode: Map
             check_memory(made.run.settings)
             publish(made.result, target, context, exported=made.run.hooks.exported)
             made.run.tell(made.result, target)
+            if count and not asked.diff:
+                let_leave(log, made)
             _show(log.header, made, time.perf_counter() - start)
             typer.echo(str(target))
-        _settle(log, made, asked, count)
+        _say_leaving(asked, count)
         _say(made, asked)
     if made.run.hooks.faults:
         return INTERNAL
@@ -138,15 +140,14 @@ def _check_folder(folder: Path) -> None:
         )
 
 
-def _settle(log: RunLog, made: Rebuilt, asked: Request, count: int) -> None:
-    """Those `count` who are not published any more leave the log, but never by a call that only looks."""
+def _say_leaving(asked: Request, count: int) -> None:
+    """What became of those `count` who are not published any more: they left the log, but for a call that only looks."""
     if not count:
         return
     who = "1 person who was published is" if count == 1 else f"{count} people who were published are"
     if asked.dry_run or asked.diff:
         note(f"{who} not chosen now; a rebuild like this without --diff and --dry-run takes them out of the run log")
         return
-    let_leave(log, made)
     note(f"{who} not published any more, and what was known of them left the run log; only a new build brings it back")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -168,6 +170,42 @@ def test_a_second_signal_ends_a_rebuild_at_once(tmp_path: Path, monkeypatch: pyt
     assert (done.exit_code, done.stderr) == (130, "error: interrupted\n")
     assert known(tmp_path, other) > 100
     assert published(tmp_path) == shown
+
+
+def test_a_signal_waits_also_where_nobody_reads_what_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, other = main_and_other(tmp_path)
+    publish = rebuild_command.publish
+    reader, writer = os.pipe()
+    os.close(reader)
+    stderr = os.dup(2)
+
+    def struck(*args: Any, **named: Any) -> Path:
+        os.dup2(writer, 2)
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        finally:
+            os.dup2(stderr, 2)
+        return publish(*args, **named)
+
+    monkeypatch.setattr(rebuild_command, "publish", struck)
+    done = call("rebuild", tmp_path / "ride", *FEWER)
+    os.close(stderr)
+    os.close(writer)
+    assert done.exit_code == 130
+    assert done.stderr.endswith("error: interrupted; what had begun is done\n")
+    assert known(tmp_path, other) == 0
+
+
+def test_whoever_leaves_has_left_also_where_nobody_reads_what_is_said(tmp_path: Path) -> None:
+    _, other = main_and_other(tmp_path)
+    reader, writer = os.pipe()
+    os.close(reader)
+    script = "from vpx_identity_builder.cli import main; main()"
+    command = [sys.executable, "-c", script, "rebuild", str(tmp_path / "ride"), *FEWER]
+    subprocess.run(command, stdout=writer, stderr=subprocess.DEVNULL, timeout=60)
+    os.close(writer)
+    assert len(list((tmp_path / "ride" / "identity_builder").glob("person_*"))) == 1
+    assert known(tmp_path, other) == 0
 
 
 def test_nothing_is_said_of_pairs_where_one_of_two_has_left(tmp_path: Path) -> None:
