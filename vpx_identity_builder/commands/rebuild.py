@@ -141,7 +141,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def _say_leaving(asked: Request, count: int) -> None:
-    """What became of those `count` who are not published any more: they left the log, but for a call that only looks."""
+    """What became of those `count` who are not published any more: they left the log, unless a call only looks."""
     if not count:
         return
     who = "1 person who was published is" if count == 1 else f"{count} people who were published are"
