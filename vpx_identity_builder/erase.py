@@ -15,7 +15,7 @@ from pathlib import Path
 
 from vpx_identity_builder.claim import refuse_held
 from vpx_identity_builder.erasure import banks, log, published
-from vpx_identity_builder.erasure.note import add_note
+from vpx_identity_builder.erasure.note import add_note, recount
 from vpx_identity_builder.erasure.plan import Outcome, Plan
 from vpx_identity_builder.erasure.remembered import MARK, complete, mark_unknown, marked
 from vpx_identity_builder.erasure.targets import Target, barred, links_in_place, meant, unwritable, video_folders
@@ -88,7 +88,7 @@ def carry_out(
 ) -> Outcome:
     """Remove, search, and write the note.
 
-    `later`: folders of videos that the same call erases next; what these hold of the target goes with them.
+    `later`: folders of videos that the same call erases next; what these hold of the target is awaited, see `settle`.
     Raises `ExportError`, `RunLogError` and `MemoryBankError`; what they stopped is done by the next call.
     """
     target, roots = made.target, [output, *bank_folders]
@@ -96,11 +96,11 @@ def carry_out(
         began = made.erasure(now)
         begin(target.folder, began, _numbers(made))
         _remove(made)
-        elsewhere = {path for folder in later for path in files_under(folder)}
-        found, searched = search(made.traces, roots, _log_files(made) | elsewhere)
+        found, searched = search(made.traces, roots, _log_files(made))
+        awaited = tuple(one for one in found if any(one.path.is_relative_to(folder) for folder in later))
         _erase_logs(made)
         in_logs, logs_searched = search(made.traces, [target.folder], only=_log_files(made))
-        remaining = (*found, *in_logs, *made.unread, *made.elsewhere)
+        remaining = (*(one for one in found if one not in awaited), *in_logs, *made.unread, *made.elsewhere)
         erasure = began.model_copy(update={"files_searched": searched + logs_searched, "remaining": len(remaining)})
         if target.what == "video":
             _remove_all(target.folder, made.staying)
@@ -110,7 +110,18 @@ def carry_out(
         if isinstance(error, IdentityBuilderError):
             raise
         raise ExportError(Path(error.filename or target.folder), error.strerror or type(error).__name__) from error
-    return Outcome(made, erasure, remaining)
+    return Outcome(made, erasure, remaining, awaited)
+
+
+def settle(outcome: Outcome) -> Sequence[Remainder]:
+    """What an erasure awaited to go with the videos after it, and that is still there; its note counts it then.
+
+    Raises `OSError`.
+    """
+    left = [found for found in outcome.awaited if found.path.exists()]
+    if left:
+        recount(outcome.plan.target.folder, len(outcome.remaining) + len(left))
+    return left
 
 
 def search(

@@ -13,11 +13,12 @@ import typer
 
 from vpx_identity_builder.commands.edge import INTERNAL, PARTLY, exit_code, explain, say, unbroken
 from vpx_identity_builder.core.words import counted
-from vpx_identity_builder.erase import carry_out, plan
+from vpx_identity_builder.erase import carry_out, plan, settle
 from vpx_identity_builder.erasure import banks
 from vpx_identity_builder.erasure.plan import Outcome, Plan
 from vpx_identity_builder.erasure.remembered import OTHER_BANK, UNSEARCHED
 from vpx_identity_builder.erasure.targets import Ages, Target, ages_of, closed_folders, expired, named, older_than
+from vpx_identity_builder.erasure.traces import Remainder
 from vpx_identity_builder.errors import BarredError, IdentityBuilderError, InputError, UsageError
 from vpx_identity_builder.names import printable
 from vpx_identity_builder.settings import resolve
@@ -65,12 +66,16 @@ def run(asked: Request) -> int:
 
 
 def _erase_all(targets: Sequence[Target], asked: Request, folders: Sequence[Path], now: datetime) -> list[int]:
-    """Each in turn, as an exit code. What the others hold that go as a whole after it does not remain."""
-    codes = []
-    for place, target in enumerate(targets):
-        later = [other.folder for other in targets[place + 1 :] if other.what == "video"]
-        with unbroken():
-            codes.append(_erase(target, asked, folders, now, later))
+    """Each in turn, as an exit code. What the others hold that go as a whole after it only remains if they do."""
+    codes, awaiting = list[int](), list[Outcome]()
+    try:
+        for place, target in enumerate(targets):
+            later = [other.folder for other in targets[place + 1 :] if other.what == "video"]
+            with unbroken():
+                codes.append(_erase(target, asked, folders, now, later, awaiting))
+    finally:
+        for outcome in awaiting:
+            _say_remaining(outcome.plan.target.video_id, settle(outcome))
     return codes
 
 
@@ -111,7 +116,15 @@ def _age(text: str) -> timedelta:
     return float(match[1]) * _UNITS[match[2]]
 
 
-def _erase(target: Target, asked: Request, folders: Sequence[Path], now: datetime, later: Sequence[Path]) -> int:
+def _erase(
+    target: Target,
+    asked: Request,
+    folders: Sequence[Path],
+    now: datetime,
+    later: Sequence[Path],
+    awaiting: list[Outcome],
+) -> int:
+    """The exit code of one. Its outcome joins those `awaiting` what goes with the `later` folders."""
     try:
         made = plan(
             target, asked.output, folders, bool(asked.banks), look_only=asked.dry_run, bank_gone=asked.bank_gone
@@ -121,6 +134,8 @@ def _erase(target: Target, asked: Request, folders: Sequence[Path], now: datetim
             _ask_for_bank(made, asked)
             return INTERNAL if made.bank_missing else 0
         outcome = carry_out(made, asked.output, now, folders, later)
+        if outcome.awaited:
+            awaiting.append(outcome)
     except BarredError as error:
         for folder, reason in error.topmost():
             say(f"{folder}: {reason}; nothing of {target.video_id} is erased")
@@ -159,12 +174,17 @@ def _show(outcome: Outcome) -> None:
         f"{counted(done.files_searched, 'file')} searched for {counted(done.embeddings_sought, 'embedding')} "
         f"and {counted(done.images, 'image')}"
     )
-    if not outcome.remaining:
-        typer.echo(f"{sought}: " + ("nothing remains there" if made.bank_missing else "nothing remains"))
+    if outcome.remaining:
+        _say_remaining(sought, outcome.remaining)
         return
-    left = len(outcome.remaining)
-    say(f"{sought}: {left} still {'holds' if left == 1 else 'hold'} something")
-    for found in outcome.remaining:
+    where = " there" if made.bank_missing else ""
+    typer.echo(f"{sought}: nothing remains{where}{' but in what goes next' if outcome.awaited else ''}")
+
+
+def _say_remaining(subject: str, remaining: Sequence[Remainder]) -> None:
+    if remaining:
+        say(f"{subject}: {len(remaining)} still {'holds' if len(remaining) == 1 else 'hold'} something")
+    for found in remaining:
         say(f"{found.path}: {found.what}")
 
 

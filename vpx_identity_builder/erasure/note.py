@@ -44,10 +44,22 @@ def add_note(folder: Path, video_id: str, erasure: Erasure) -> Path:
     """Write the note of a video, after those that are there. Raises `OSError`."""
     path = folder / NOTE
     earlier = read_note(path)
-    note = ErasureNote(video_id=video_id, erasures=[*(earlier.erasures if earlier else ()), erasure])
+    return _write(path, ErasureNote(video_id=video_id, erasures=[*(earlier.erasures if earlier else ()), erasure]))
+
+
+def recount(folder: Path, remaining: int) -> None:
+    """Correct what the newest erasure of a video's note says remains, where there is a note. Raises `OSError`."""
+    path = folder / NOTE
+    note = read_note(path)
+    if note is not None:
+        newest = note.erasures[-1].model_copy(update={"remaining": remaining})
+        _write(path, note.model_copy(update={"erasures": [*note.erasures[:-1], newest]}))
+
+
+def _write(path: Path, note: ErasureNote) -> Path:
     fresh = path.with_name(f".{NOTE}.new")
     fresh.unlink(missing_ok=True)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         LocalFiles().write(fresh, note.to_json().encode())
     except OSError:

@@ -99,8 +99,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was removed, and what the search afterwards found."""
+    """What was removed, and what the search afterwards found; `awaited`: in videos that the same call erases next."""
 
     plan: Plan
     erasure: Erasure
     remaining: tuple[Remainder, ...]
+    awaited: tuple[Remainder, ...] = ()

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ from typing import Any
 import pytest
 
 from tests.identity_builder.erasure.kept import call, files
+from vpx_identity_builder.claim import held
+from vpx_identity_builder.commands import erase as erase_command
 from vpx_identity_builder.erasure.age import age_of, days
+from vpx_identity_builder.erasure.plan import Outcome
 
 NOW = datetime(2027, 3, 28, 1, 30, tzinfo=UTC)
 
@@ -147,6 +151,40 @@ def test_the_same_video_under_two_names_goes_in_one_call_and_nothing_remains(out
         assert [path.name for path in (out / name).iterdir()] == ["erased.json"]
         note = json.loads((out / name / "erased.json").read_text())
         assert [erasure["remaining"] for erasure in note["erasures"]] == [0]
+
+
+def remaining(folder: Path) -> list[int]:
+    note = json.loads((folder / "erased.json").read_text())
+    return [erasure["remaining"] for erasure in note["erasures"]]
+
+
+def test_a_copy_that_was_to_go_next_and_did_not_remains(out: Path) -> None:
+    shutil.copytree(out / "ride", out / "still")
+    with held(out / "still", "a" * 64):
+        done = call("erase", out, "--older-than", "0h")
+    assert done.exit_code == 5
+    assert "nothing remains but in what goes next" in done.stdout
+    assert f"error: {out / 'still' / 'run.sqlite'}: " in done.stderr
+    (left,) = remaining(out / "ride")
+    assert f"error: ride: {left} still hold something" in done.stderr
+    assert left > 80
+    assert call("erase", out, "--older-than", "0h").exit_code == 0
+    assert remaining(out / "still") == [0]
+
+
+def test_a_copy_that_a_signal_left_remains(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(out / "ride", out / "still")
+    carry_out = erase_command.carry_out
+
+    def struck(*args: Any, **named: Any) -> Outcome:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return carry_out(*args, **named)
+
+    monkeypatch.setattr(erase_command, "carry_out", struck)
+    done = call("erase", out, "--older-than", "0h")
+    assert done.exit_code == 130
+    assert f"error: {out / 'still' / 'run.sqlite'}: " in done.stderr
+    assert remaining(out / "ride")[0] > 80
 
 
 def test_what_another_video_keeps_still_remains(out: Path) -> None:
