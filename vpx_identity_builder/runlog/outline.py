@@ -37,6 +37,8 @@ def outline_of(sample: FaceSample) -> FaceSample:
 
 def leave_outlines(log: RunLog, gone: Faces) -> None:
     """Let only the outlines of these faces stay, within the caller's transaction: no signal, fate or hint."""
+    if not gone:
+        return
     hints, faces, frames = _hints_left(log, gone), list[FaceRow](), list[FrameRow]()
     for frame in log.frames():
         for place, sample in enumerate(frame.translation.samples):
