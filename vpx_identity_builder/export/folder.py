@@ -70,8 +70,8 @@ def target_folder(
     for candidate in candidates:
         target = contained(output_dir, candidate) / SET_FOLDER
         held = _content_of(target.parent, claimed)
-        alike = (_content_of(folder, claimed) for folder in _look_alikes(output_dir, candidate))
-        if held == content_sha256 or (held is None and all(other is None for other in alike)):
+        alike = _look_alikes(output_dir, candidate)
+        if held == content_sha256 or (held is None and not any(_is_taken(folder, claimed) for folder in alike)):
             return candidate, target
     raise FolderNameError(video_id, "the name and all its suffixes are taken by other content")
 
@@ -80,6 +80,14 @@ def _content_of(folder: Path, claimed: Callable[[Path], str | None]) -> str | No
     """Which content a video's folder holds or is meant for, None for none."""
     held = published_content(folder / SET_FOLDER)
     return claimed(folder) if held is None else held
+
+
+def _is_taken(folder: Path, claimed: Callable[[Path], str | None]) -> bool:
+    """True for the folder of a video, and for one that nobody here may look into."""
+    try:
+        return _content_of(folder, claimed) is not None
+    except (ExportError, PermissionError):
+        return True
 
 
 def _look_alikes(output_dir: Path, name: str) -> list[Path]:

@@ -291,6 +291,13 @@ def test_a_name_that_looks_like_a_taken_one_gets_a_suffix(
     assert target_folder(tmp_path, "rides", other)[0] == "rides", "an empty folder is nobody's"
 
 
+def test_a_folder_of_a_like_name_that_cannot_be_looked_into_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "Ride" / "identity_builder" / "result.json").mkdir(parents=True)
+    assert target_folder(tmp_path, "ride", "f" * 64)[0] == "ride-ffffff"
+    with pytest.raises(ExportError):
+        target_folder(tmp_path, "Ride", "f" * 64)
+
+
 def test_a_set_that_does_not_say_what_it_holds_is_not_taken_over(tmp_path: Path) -> None:
     (tmp_path / "ride" / "identity_builder").mkdir(parents=True)
     (tmp_path / "ride" / "identity_builder" / "result.json").write_text("{broken")
