@@ -73,7 +73,7 @@ def held(folder: Path, content_sha256: str) -> Iterator[None]:
     claim = Claim()
     try:
         try:
-            free = claim.take(folder, content_sha256)
+            free = _taken(claim, folder, content_sha256)
         except OSError:
             free = claimed_content(folder) is None
         if not free:
@@ -81,6 +81,15 @@ def held(folder: Path, content_sha256: str) -> Iterator[None]:
         yield
     finally:
         claim.release(folder_too=False)
+
+
+def _taken(claim: Claim, folder: Path, content_sha256: str) -> bool:
+    for _ in range(_TRIES):
+        if claim.take(folder, content_sha256):
+            return True
+        if claimed_content(folder) is not None:  # else whoever had it only looked, and has let go
+            return False
+    return False
 
 
 def refuse_held(folder: Path) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.ecosystem.behaviours import pipeline
 from tests.ecosystem.upstream import Script, clip
+from vpx_identity_builder import recovery
 from vpx_identity_builder.claim import NAME, Claim
 from vpx_identity_builder.errors import BusyError, ExportError
 
@@ -91,7 +95,8 @@ def test_what_a_killed_build_left_of_its_hold_stops_nobody(tmp_path: Path) -> No
     assert [path.name for path in (tmp_path / "ride").iterdir()] == ["identity_builder"]
 
 
-def test_whoever_only_looks_at_a_folder_stops_no_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def onlooker(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Let somebody look at a folder in the instant when it is first to be held; returns the folders looked at."""
     take, looked = Claim.take, list[Path]()
 
     def while_somebody_looks(claim: Claim, folder: Path, content_sha256: str) -> bool:
@@ -106,9 +111,24 @@ def test_whoever_only_looks_at_a_folder_stops_no_build(tmp_path: Path, monkeypat
         return False
 
     monkeypatch.setattr(Claim, "take", while_somebody_looks)
+    return looked
+
+
+def test_whoever_only_looks_at_a_folder_stops_no_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = onlooker(monkeypatch)
     ride(tmp_path, 2.0)
     assert looked == [tmp_path / "ride"]
     assert (tmp_path / "ride" / "run.sqlite").is_file()
+
+
+@pytest.mark.parametrize("command", ["rebuild", "recover"])
+def test_whoever_only_looks_at_a_folder_stops_no_rebuild_and_no_recovery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    (ride if command == "rebuild" else killed)(tmp_path, 2.0)
+    looked = onlooker(monkeypatch)
+    done = call(command, tmp_path / "ride")
+    assert (done.exit_code, looked) == (0, [tmp_path / "ride"]), done.output
 
 
 def test_a_video_that_is_being_built_is_not_erased(tmp_path: Path) -> None:
@@ -184,6 +204,22 @@ def test_a_video_that_is_rebuilt_or_recovered_is_not_built(
     assert call(command, tmp_path / "ride").exit_code == 1
     assert refused == [True]
     assert not (tmp_path / "ride" / NAME).exists()
+
+
+def test_a_signal_while_a_recovery_publishes_waits_for_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed(tmp_path, 2.0)
+    publish = recovery.publish
+
+    def struck(*args: Any, **named: Any) -> Path:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return publish(*args, **named)
+
+    monkeypatch.setattr(recovery, "publish", struck)
+    done = call("recover", tmp_path / "ride")
+    assert (done.exit_code, done.stderr) == (130, "error: interrupted; what had begun is done\n")
+    assert sorted(path.name for path in (tmp_path / "ride").iterdir()) == ["identity_builder", "run.sqlite"]
+    monkeypatch.undo()
+    assert "nothing to recover" in call("recover", tmp_path / "ride").stdout
 
 
 def test_a_hold_that_cannot_be_written_down_stops_no_rebuild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
