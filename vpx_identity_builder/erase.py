@@ -183,7 +183,7 @@ def _erase_logs(made: Plan) -> None:
         if number is None:
             log.erase_log(path)
         else:
-            log.erase_person(path, number)
+            log.erase_person(path, number, made.target.person_id or 0)
 
 
 def _numbers(made: Plan) -> dict[str, int | None]:

@@ -19,7 +19,7 @@ from .names import printable
 from .place import app_version
 from .program import program_of
 from .recorder import as_logged, people_of
-from .replay import CropId, Fate, crops_of, replay, run_of, with_pictures, without
+from .replay import CropId, Fate, crops_of, replay, run_of, with_pictures
 from .run import Run
 from .runlog.codec import MalformedError
 from .runlog.finalize import Recorded, pictures_of, recorded_result, settle_again
@@ -62,6 +62,9 @@ def rebuilt(log: RunLog, changes: Mapping[str, object], source: SourceFrames | N
     pictures that are gone.
     """
     settings = settings_for(log, changes)
+    if log.ending.erased and not log.ending.ids:
+        name = log.header.source_name or "the video"
+        raise InputError(name, "everybody who was published was erased: nobody is left to choose images of")
     chosen = _chosen_before(log, settings)
     if chosen is not None:
         return chosen
@@ -91,7 +94,7 @@ def replayed(log: RunLog, settings: Settings, source: SourceFrames | None = None
         made = replay(log, settings, lambda crop: crop in held)
         pictures, decoded = {crop: log.crop(*crop) or b"" for crop in crops_of(made.result)}, {}
     result = with_pictures(made.result, {**pictures, **decoded})
-    people = people_of(made.run.builder, made.gone)
+    people = people_of(made.run.builder, made.gone, log.ending.erased)
     return Rebuilt(made.run, result, made.fates, made.places, len(decoded), len(lost), people)
 
 
@@ -157,8 +160,7 @@ def let_leave(log: RunLog, made: Rebuilt) -> None:
 def _chosen_before(log: RunLog, settings: Settings) -> Rebuilt | None:
     """The recorded result, where these settings gave it and this program would choose the same again.
 
-    Of a log that people left, it is the result whatever the program is: nobody can look at everybody again. Where
-    one of them was erased, the others move up.
+    Of a log that people left, it is the result whatever the program is: nobody can look at everybody again.
     """
     outcome = log.outcome()
     if outcome is None:
@@ -173,7 +175,7 @@ def _chosen_before(log: RunLog, settings: Settings) -> Rebuilt | None:
     run = _acquainted(log, settings)
     program = program_of(run.builder.scales.policy)
     if log.anonymous_count() or (program is not None and program == chosen.program):
-        return Rebuilt(run, _with_logged_pictures(log, without(chosen.result, ())))
+        return Rebuilt(run, _with_logged_pictures(log, chosen.result))
     return None
 
 

@@ -13,7 +13,7 @@ from .builder import IdentitySetBuilder
 from .claim import Claim, claimed_content
 from .core.fates import FaceFate
 from .core.frame_views import OwnVectors
-from .core.results import RunResult, StopReason
+from .core.results import RunResult, StopReason, person_ids
 from .core.types import Box, IntBox
 from .errors import BusyError, IdentityBuilderError, RunLogError
 from .export.atomic import make_folders
@@ -263,12 +263,17 @@ def _nameless(path: Path) -> str:
         return str(path)
 
 
-def people_of(builder: IdentitySetBuilder, gone: Collection[int] = ()) -> dict[str, object]:
-    """The event `people` of a builder that has finished; `gone`: who is not published all the same, by its ids."""
+def people_of(
+    builder: IdentitySetBuilder, gone: Collection[int] = (), erased: Collection[int] = ()
+) -> dict[str, object]:
+    """The event `people` of a builder that has finished; `gone`: who is not published all the same, by its ids.
+
+    `erased`: ids that nobody gets any more.
+    """
     published = [number for person_id, number in enumerate(builder.published) if person_id not in gone]
     return {
         "stands_for": {str(number): last for number, last in builder.final_numbers.items()},
-        "ids": {str(number): person_id for person_id, number in enumerate(published)},
+        "ids": {str(number): person_id for person_id, number in zip(person_ids(erased), published, strict=False)},
     }
 
 

@@ -16,7 +16,6 @@ from .export.folder import SET_FOLDER, PublishedRun, publish, published_run
 from .place import FINISHED, better_earlier
 from .program import program_of
 from .rebuilding import Rebuilt, context_of, replayed, settings_for
-from .recorder import people_of
 from .runlog.finalize import finalize, replace_log
 from .runlog.reader import RunLog
 from .runlog.schema import LOG_NAME, NEXT_NAME, remove
@@ -105,7 +104,7 @@ def recover(folder: Path) -> Recovered:
             _remove_all(others)
             publish(result, target, context_of(log, settings), exported=made.run.hooks.exported)
             made.run.tell(result, target)
-            log.complete(made.fates, people_of(made.run.builder), result.stop_reason)
+            log.complete(made.fates, made.people, result.stop_reason)
     if kept is not None:
         return _unwanted(best, others, folder, kept)
     scales = made.run.builder.scales

@@ -6,7 +6,7 @@ While the frames go by, a crop is only a token; the pictures of what is chosen a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from .core.fates import FaceFate
 from .core.frame_views import Encoder
 from .core.pair_choice import notes_of_fewer
 from .core.pictures import with_candidates
-from .core.results import PersonSet, RunResult, StopReason, UnpublishedPerson
+from .core.results import PersonSet, RunResult, StopReason, UnpublishedPerson, person_ids
 from .core.types import Box, FaceSample, IntBox
 from .place import SourceInfo
 from .program import occlusion_fingerprint
@@ -65,15 +65,18 @@ def replay(log: RunLog, settings: Settings, allowed: Allowed | None = None) -> R
     for extra in range(1, len(made.result.persons) + len(made.result.unpublished) + 1):
         gone = [person.person_id for person in made.result.persons if _is_one_of(person, ghosts)]
         if len(gone) < extra:
-            return _without(made, gone, settings) if gone else made
+            return _numbered(made, gone, log.ending.erased, settings)
         made = _once(log, _publishing(settings, most + len(gone)), allowed)
-    return _without(made, [person.person_id for person in made.result.persons], settings)
+    return _numbered(made, [person.person_id for person in made.result.persons], log.ending.erased, settings)
 
 
-def _without(made: Replay, gone: Sequence[int], asked: Settings) -> Replay:
-    """Without those who had left, and with the settings that were asked for: the run may have published more people."""
+def _numbered(made: Replay, gone: Sequence[int], erased: Collection[int], asked: Settings) -> Replay:
+    """Without those who had left and without the numbers of those who were erased, and with the settings that were
+    asked for: the run may have published more people."""
+    if not gone and not erased:
+        return made
     made.run.settings = asked
-    return replace(made, result=without(made.result, gone), gone=tuple(gone))
+    return replace(made, result=without(made.result, gone, erased), gone=tuple(gone))
 
 
 def _publishing(settings: Settings, most: int) -> Settings:
@@ -165,10 +168,11 @@ def with_pictures(result: RunResult, pictures: Mapping[CropId, bytes]) -> RunRes
     )
 
 
-def without(result: RunResult, gone: Sequence[int]) -> RunResult:
-    """The result without these person ids, which join the unpublished; the others move up."""
+def without(result: RunResult, gone: Sequence[int], erased: Collection[int] = ()) -> RunResult:
+    """The result without these person ids, which join the unpublished; the others move up, but into no erased id:
+    who asks once more to erase that person means nobody else."""
     kept = [person for person in result.persons if person.person_id not in gone]
-    ids = {person.person_id: place for place, person in enumerate(kept)}
+    ids = {person.person_id: number for person, number in zip(kept, person_ids(erased), strict=False)}
     left = tuple(
         UnpublishedPerson(LEFT_THE_LOG, p.frames_seen, p.track_score, p.first_t_ns, p.last_t_ns)
         for p in result.persons

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import count, filterfalse
 
 from .types import Buckets, Candidate, FaceSample, GateResult, IntBox, Vector
 
@@ -174,6 +175,11 @@ class PairImage:
     novelty: float
     strict: tuple[GateResult, GateResult]
     loose: tuple[GateResult, GateResult]
+
+
+def person_ids(taken: Collection[int]) -> Iterator[int]:
+    """Numbers for published people, from 0 on, without those that are taken for good."""
+    return filterfalse(taken.__contains__, count())
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,10 +117,10 @@ def _numbers_of(log: RunLog, person_id: int, shown: Shown) -> set[int | None]:
     return {None} if not own or own & others else own
 
 
-def erase_person(path: Path, person_id: int) -> None:
+def erase_person(path: Path, person_id: int, shown_as: int) -> None:
     """Take a person's faces, crops and result out of a log; the file is overwritten where they stood.
 
-    `person_id` is the log's number (see `LogKnows`).
+    `person_id` is the log's number (see `LogKnows`), `shown_as` that of the published set.
     Raises `RunLogError`; the log is then as it was.
     """
     with RunLog(path) as log:
@@ -136,6 +136,7 @@ def erase_person(path: Path, person_id: int) -> None:
             record_without(log, person_id)
             people = dumps(plain({"stands_for": stands_for, "ids": ids}))
             log.connection.execute("UPDATE events SET data = ? WHERE kind = 'people'", (people,))
+            log.connection.execute("INSERT INTO events (kind, data) VALUES ('erased', ?)", (dumps({"id": shown_as}),))
             log.connection.execute("COMMIT")
             log.connection.execute("VACUUM")
             log.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

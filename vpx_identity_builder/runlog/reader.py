@@ -41,7 +41,7 @@ class Ending:
     """What is known of the end of a run; nothing before it.
 
     `stands_for`: person number → the one that stands for it in the end. `ids`: such a number → published person id; a
-    set that was made again since may number people otherwise.
+    set that was made again since may number people otherwise. `erased`: person ids of the set whose people were erased.
     """
 
     reason: StopReason | None = None
@@ -49,6 +49,7 @@ class Ending:
     stands_for: Mapping[int, int] = field(default_factory=dict)
     ids: Mapping[int, int] = field(default_factory=dict)
     faults: Mapping[str, int] = field(default_factory=dict)
+    erased: frozenset[int] = frozenset()
 
 
 class RunLog:
@@ -273,7 +274,7 @@ class RunLog:
     def _ending(self) -> Ending:
         """The events, put together."""
         reason: StopReason | None = None
-        published, faults = False, Counter[str]()
+        published, faults, erased = False, Counter[str](), set[int]()
         names: dict[str, dict[int, int]] = {}
         with self._reading():
             for kind, data in self.connection.execute("SELECT kind, data FROM events ORDER BY seq"):
@@ -289,7 +290,9 @@ class RunLog:
                     }
                 elif kind == b"published":
                     published = True
-        return Ending(reason, published, **names, faults=dict(faults))
+                elif kind == b"erased":
+                    erased.add(restored(_Erased, said).id)
+        return Ending(reason, published, **names, faults=dict(faults), erased=frozenset(erased))
 
 
 def _whole(values: Sequence[Any]) -> Sequence[int]:
@@ -302,6 +305,11 @@ def _whole(values: Sequence[Any]) -> Sequence[int]:
 @dataclass(frozen=True, slots=True)
 class _End:
     reason: StopReason
+
+
+@dataclass(frozen=True, slots=True)
+class _Erased:
+    id: int
 
 
 def opened_to_read(path: Path, look_only: bool = False) -> RunLog:

@@ -20,6 +20,7 @@ One SQLite file in WAL mode, for its owner only (0600). While a run writes it, i
 * `crops` (id, frame, x1, y1, x2, y2, image, crc): an encoded crop and its box.
 * `events` (seq, kind, data): `fault` {name, count}. Once the run ended: `people` {stands_for: {number: the number that
   stands for it in the end}, ids: {such a number: published person id}}, `end` {reason}. Once published: `published` {}.
+  `erased` {id}: the published person id of somebody who was erased since; nobody else gets it.
 * `outcome` (id, data, crc): JSON of the published result without pictures, and `of` {settings, program}: how it was
   chosen; at most one row. Version 1 has it only where people left the log, and without `of`.
 

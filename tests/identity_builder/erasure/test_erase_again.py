@@ -14,15 +14,28 @@ from vpx_identity_builder.errors import ExportError
 from vpx_identity_builder.published import read_result
 
 
-def test_after_a_rebuild_the_numbers_of_the_set_count(out: Path) -> None:
-    """A set that was chosen again after person 0 had gone calls the other one 0; the log still calls them 1."""
-    vectors = embeddings(out)
+@pytest.mark.parametrize("changed", [[], ["anchors_max=3"], ["face_size_full=0.3"]])
+def test_nobody_gets_the_number_of_somebody_who_was_erased(out: Path, changed: list[str]) -> None:
+    stays = embeddings(out, 1)
+    words = [word for setting in changed for word in ("--set", f"identity_builder.{setting}")]
     assert call("erase", out, "--video", "ride", "--person", 0).exit_code == 0
-    assert call("rebuild", out / "ride").exit_code == 0
-    assert [person.person_id for person in read_result(out / "ride" / "identity_builder").persons] == [0]
-    assert call("erase", out, "--video", "ride", "--person", 1).exit_code == 2
-    assert call("erase", out, "--video", "ride", "--person", 0).exit_code == 0
-    assert held(out, vectors) == 0
+    for _ in range(2):
+        assert call("rebuild", out / "ride", *words).exit_code == 0
+        assert [person.person_id for person in read_result(out / "ride" / "identity_builder").persons] == [1]
+    again = call("erase", out, "--video", "ride", "--person", 0)
+    assert (again.exit_code, "it holds person 1" in again.stderr) == (2, True), again.output
+    assert held(out, stays) == len(stays)
+    assert call("erase", out, "--video", "ride", "--person", 1).exit_code == 0
+    assert held(out, stays) == 0
+
+
+def test_where_everybody_was_erased_a_rebuild_says_so_and_changes_nothing(out: Path) -> None:
+    for person in (0, 1):
+        assert call("erase", out, "--video", "ride", "--person", person).exit_code == 0
+    before = files(out / "ride" / "identity_builder")
+    done = call("rebuild", out / "ride", "--set", "identity_builder.anchors_max=3")
+    assert (done.exit_code, "everybody who was published was erased" in done.stderr) == (3, True), done.output
+    assert files(out / "ride" / "identity_builder") == before
 
 
 @pytest.mark.parametrize("changed", [[], ["anchors_max=3"], ["face_size_full=0.3"]])

@@ -106,7 +106,7 @@ def test_who_stays_is_rebuilt_as_recorded_and_as_before_with_other_settings(out:
         assert made.fates == ()
         (left,) = made.result.persons
     assert [image.candidate.image for image in left.images] == [image.candidate.image for image in full.images]
-    assert (left.person_id, made.result.pair) == (0, ())
+    assert (left.person_id, made.result.pair) == (1 - person, ())
     assert [images(out, changes) for changes in CHANGES] == [[one] for one in wanted]
     assert call("rebuild", out / "ride").exit_code == 0
     assert {data for name, data in files(out).items() if name.endswith(".jpg")} == mine
