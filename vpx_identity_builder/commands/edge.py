@@ -56,11 +56,24 @@ def reported() -> Iterator[None]:
         say(f"interrupted; {error}" if str(error) else "interrupted")
         raise typer.Exit(INTERRUPTED) from error
     except BrokenPipeError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_stdout()
         raise typer.Exit(0) from error
     except Exception as error:
         say(explain(error))
         raise typer.Exit(exit_code(error)) from error
+
+
+@contextmanager
+def while_read() -> Iterator[None]:
+    """What is said inside is said while somebody reads it; else the work that is left goes on silently."""
+    try:
+        yield
+    except BrokenPipeError:
+        _let_go_of_stdout()
+
+
+def _let_go_of_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from vpx_identity_builder.claim import NAME, clear_up, held
-from vpx_identity_builder.commands.edge import combined, exit_code, explain, say, unbroken
+from vpx_identity_builder.commands.edge import combined, exit_code, explain, say, unbroken, while_read
 from vpx_identity_builder.commands.runs import refuse_missing, refuse_too_deep, refuse_unwritable
 from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.erasure.unfinished import refuse_unfinished
@@ -53,7 +53,8 @@ def _one(folder: Path) -> int:
         except (IdentityBuilderError, PermissionError) as error:
             say(explain(error))
             return exit_code(error)
-        typer.echo(f"{folder}: {_words(done)}")
+        with while_read():
+            typer.echo(f"{folder}: {_words(done)}")
     return NOBODY if done.result is not None and not done.result.persons else 0
 
 

@@ -7,6 +7,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -185,6 +187,19 @@ def test_a_copy_that_a_signal_left_remains(out: Path, monkeypatch: pytest.Monkey
     assert done.exit_code == 130
     assert f"error: {out / 'still' / 'run.sqlite'}: " in done.stderr
     assert remaining(out / "ride")[0] > 80
+
+
+def test_all_go_also_where_nobody_reads_what_is_said(out: Path) -> None:
+    shutil.copytree(out / "ride", out / "still")
+    reader, writer = os.pipe()
+    os.close(reader)
+    script = "from vpx_identity_builder.cli import main; main()"
+    command = [sys.executable, "-c", script, "erase", str(out), "--older-than", "0h"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [remaining(out / name) for name in ("ride", "still")] == [[0], [0]]
+    assert not list(out.rglob("*.jpg"))
 
 
 def test_what_another_video_keeps_still_remains(out: Path) -> None:

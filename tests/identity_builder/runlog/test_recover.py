@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -261,3 +262,15 @@ def test_a_power_cut_right_after_publishing_leaves_the_log_of_what_was_published
     call("recover", tmp_path / "cut")
     assert call("rebuild", tmp_path / "cut" / "ride").exit_code == 0
     assert published(tmp_path / "cut") == new
+
+
+def test_all_are_recovered_also_where_nobody_reads_what_is_said(tmp_path: Path) -> None:
+    killed(tmp_path, 2.0)
+    shutil.copytree(tmp_path / "ride", tmp_path / "still")
+    reader, writer = os.pipe()
+    os.close(reader)
+    script = "from vpx_identity_builder.cli import main; main()"
+    subprocess.run([sys.executable, "-c", script, "recover", str(tmp_path)], stdout=writer, timeout=60, check=True)
+    os.close(writer)
+    for name in ("ride", "still"):
+        assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["identity_builder", "run.sqlite"]
