@@ -16,6 +16,7 @@ from pathlib import Path
 from vpx_identity_builder.claim import refuse_held
 from vpx_identity_builder.erasure import banks, log, published
 from vpx_identity_builder.erasure.note import add_note, recount
+from vpx_identity_builder.erasure.own import is_own
 from vpx_identity_builder.erasure.plan import Outcome, Plan
 from vpx_identity_builder.erasure.remembered import MARK, complete, mark_unknown, marked
 from vpx_identity_builder.erasure.targets import Target, barred, links_in_place, meant, unwritable, video_folders
@@ -246,7 +247,8 @@ def _plan_files(made: Plan) -> None:
         made.documents = published.documents_of(made.set_folder, target.person_id or 0)
     elif target.what == "video" and target.folder.is_dir():
         logs = {path for path, _ in made.logs}
-        files = [path for path in files_under(target.folder) if path.name not in made.staying and path not in logs]
+        own = (path for path in files_under(target.folder) if is_own(path, target.folder))
+        files = [path for path in own if path.name not in made.staying and path not in logs]
         made.images = [path for path in files if path.suffix in IMAGE_SUFFIXES]
         made.documents = [path for path in files if path.suffix not in IMAGE_SUFFIXES]
     made.traces.images = {sha256_of(path) for path in made.images if path.stat().st_size}
@@ -261,7 +263,7 @@ def _copies(made: Plan, output: Path) -> list[Path]:
     found = []
     for path in files_under(output):
         inside_set = any(path.is_relative_to(folder) for folder in sets)
-        if path in mine or inside_set or (path.is_relative_to(made.target.folder) and made.target.what == "video"):
+        if path in mine or inside_set or (is_own(path, made.target.folder) and made.target.what == "video"):
             continue
         if path.suffix in IMAGE_SUFFIXES and sha256_of(path) in made.traces.images:
             beside = [path.with_name(path.stem + suffix) for suffix in COMPANIONS]
@@ -270,10 +272,12 @@ def _copies(made: Plan, output: Path) -> list[Path]:
 
 
 def _remove_all(folder: Path, but: Collection[str]) -> None:
-    """Everything in a video's folder but the named files; of links only the link. Raises `ExportError`, `OSError`."""
-    if not folder.is_dir():
-        return
-    for path in folder.iterdir():
+    """Everything of ours in a video's folder but the named files; of links only the link.
+
+    Raises `ExportError`, `OSError`.
+    """
+    own = [path for path in folder.iterdir() if is_own(path, folder)] if folder.is_dir() else []
+    for path in own:
         if path.is_dir() and not path.is_symlink():
             try:
                 shutil.rmtree(path)

@@ -15,6 +15,7 @@ from vpx_identity_builder.commands.edge import INTERNAL, PARTLY, exit_code, expl
 from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.erase import carry_out, plan, settle
 from vpx_identity_builder.erasure import banks
+from vpx_identity_builder.erasure.own import others_in
 from vpx_identity_builder.erasure.plan import Outcome, Plan
 from vpx_identity_builder.erasure.remembered import OTHER_BANK, UNSEARCHED
 from vpx_identity_builder.erasure.targets import Ages, Target, ages_of, closed_folders, expired, named, older_than
@@ -26,6 +27,7 @@ from vpx_identity_builder.settings import resolve
 CHOICES = "give one of --video ID, --older-than AGE and --expired"
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([dhw])")
 MAX_AGE = 100_000
+OTHERS_NAMED = 5
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
@@ -166,6 +168,7 @@ def _show_plan(made: Plan, *, verbose: bool) -> None:
     lines += [f"{bank.path}: {counted(bank.shares, 'share')}" for bank in made.banks]
     for line in lines:
         typer.echo(f"  {printable(line)}")
+    _show_others(made)
 
 
 def _show(outcome: Outcome) -> None:
@@ -175,6 +178,7 @@ def _show(outcome: Outcome) -> None:
         f"{counted(done.files_searched, 'file')} searched for {counted(done.embeddings_sought, 'embedding')} "
         f"and {counted(done.images, 'image')}"
     )
+    _show_others(made)
     if outcome.remaining:
         _say_remaining(sought, outcome.remaining)
         return
@@ -187,6 +191,15 @@ def _say_remaining(subject: str, remaining: Sequence[Remainder]) -> None:
         say(f"{subject}: {len(remaining)} still {'holds' if len(remaining) == 1 else 'hold'} something")
     for found in remaining:
         say(f"{found.path}: {found.what}")
+
+
+def _show_others(made: Plan) -> None:
+    """What lies in the video's folder and stays, because it is not ours; copies of the images in it go."""
+    others = others_in(made.target.folder) if made.target.what == "video" else []
+    if others:
+        names = ", ".join(printable(path.name) for path in others[:OTHERS_NAMED])
+        more = f" and {len(others) - OTHERS_NAMED} more" if len(others) > OTHERS_NAMED else ""
+        typer.echo(f"not written by identity_builder, so kept in {printable(str(made.target.folder))}: {names}{more}")
 
 
 def _counts(made: Plan) -> str:

@@ -160,6 +160,21 @@ def test_the_set_of_another_video_is_not_touched_but_named_where_it_shows_the_sa
     assert str(out / "again" / "run.sqlite") in done.stderr
 
 
+def test_what_others_put_into_the_folder_of_a_video_stays_but_for_copies_of_its_images(out: Path) -> None:
+    ride = out / "ride"
+    copied = next((ride / "identity_builder").rglob("anchor_001.jpg"))
+    (ride / "raw").mkdir()
+    for path in (ride / "original.mp4", ride / "raw" / "cam2.mp4", ride / "notes.txt"):
+        path.write_bytes(b"mine")
+    shutil.copy(copied, ride / "raw" / "best.jpg")
+    (ride / "raw" / "best.txt").write_text("a caption")
+    for words in (["--dry-run"], []):
+        done = call("erase", out, "--video", "ride", *words)
+        assert done.exit_code == 0, done.output
+        assert f"kept in {ride}: notes.txt, original.mp4, raw\n" in done.stdout
+    assert sorted(files(out)) == ["ride/erased.json", "ride/notes.txt", "ride/original.mp4", "ride/raw/cam2.mp4"]
+
+
 def test_leftovers_of_killed_runs_go_too(out: Path) -> None:
     killed(out.parent / "other", 4.0)
     for name in (".identity_builder.new", ".identity_builder.old"):
