@@ -101,10 +101,7 @@ def record_without(log: RunLog, person_id: int) -> None:
         notes=notes_of_fewer(recorded.result.notes, len(persons)),
     )
     held = pictures_of(log)
-    images = [image.candidate for person in result.persons for image in person.images]
-    wanted = [(one.sample.t_ns, one.crop_box) for one in images]
-    wanted += [(image.candidate.first.sample.t_ns, image.candidate.crop_box) for image in result.pair]
-    if result.persons and all(held(*picture) is not None for picture in wanted):
+    if result.persons and all(held(t_ns, box) is not None for t_ns, box, _ in _pictures(result)):
         _insert(log, replace(recorded, result=result))
 
 
@@ -117,11 +114,17 @@ def _insert(log: RunLog, chosen: Recorded) -> None:
 def _holds_pictures(log: RunLog, result: RunResult) -> bool:
     """True where the log holds every picture of a result byte for byte."""
     held = pictures_of(log)
+    return all(held(t_ns, box) == image for t_ns, box, image in _pictures(result))
+
+
+def _pictures(result: RunResult) -> list[tuple[int, IntBox, bytes]]:
+    """Time in ns, box and bytes of every picture of a result."""
     images = [image.candidate for person in result.persons for image in person.images]
-    wanted = [(one.sample.t_ns, one.crop_box, one.image) for one in images]
     pairs = [image.candidate for image in result.pair]
-    wanted += [(both.first.sample.t_ns, both.crop_box, both.image) for both in pairs]
-    return all(held(t_ns, box) == image for t_ns, box, image in wanted)
+    return [
+        *((one.sample.t_ns, one.crop_box, one.image) for one in images),
+        *((both.first.sample.t_ns, both.crop_box, both.image) for both in pairs),
+    ]
 
 
 def pictures_of(log: RunLog) -> Callable[[int, IntBox], bytes | None]:

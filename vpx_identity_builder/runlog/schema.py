@@ -120,9 +120,8 @@ def translated(path: Path) -> Iterator[None]:
         busy, lacking = "locked" in str(error), "no such" in str(error)
         raise RunLogError(path, _operational(str(error)), busy=busy, useless=lacking) from error
     except (sqlite3.Error, UnicodeError) as error:  # SQLite quotes damaged text, which Python then cannot read
-        raise RunLogError(
-            path, f"it is damaged: SQLite cannot read it ({type(error).__name__})", useless=True
-        ) from error
+        reason = f"it is damaged: SQLite cannot read it ({type(error).__name__})"
+        raise RunLogError(path, reason, useless=True) from error
     except PermissionError as error:
         raise RunLogError(path, "cannot read it: permission denied") from error
     except OSError as error:
@@ -162,10 +161,7 @@ def open_log(path: Path) -> sqlite3.Connection:
         if not os.access(path, os.R_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         if not os.access(path, os.W_OK):
-            raise RunLogError(
-                path,
-                "cannot write it: permission denied, or a disk that is read-only",
-            )
+            raise RunLogError(path, "cannot write it: permission denied, or a disk that is read-only")
         uri = f"{path.absolute().as_uri()}?mode=rw"
         connection = sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
         undo.callback(connection.close)
