@@ -33,14 +33,16 @@ FINISHED = (StopReason.END_OF_VIDEO, StopReason.COVERAGE_SATISFIED)
 def better_earlier(target: Path, reason: StopReason | None, frames: int, persons: int) -> PublishedRun | None:
     """The run whose set in `target` another run must not replace: of `reason` (None: killed), `frames`, `persons`.
 
-    None where it may. A run that finished replaces everything; one that did not replaces neither a finished set, nor
-    one that saw more frames, nor people by nobody. Raises `ExportError`.
+    None where it may. A run that finished replaces everything but the people of a finished set by nobody; one that did
+    not replaces neither a finished set, nor one that saw more frames, nor people by nobody. Raises `ExportError`.
     """
-    earlier = None if reason in FINISHED else published_run(target)
+    earlier = published_run(target)
     if earlier is None or earlier.stop_reason is None:
         return None
-    saw_more = earlier.frames > frames or bool(earlier.persons and not persons)
-    return earlier if earlier.stop_reason in FINISHED or saw_more else None
+    by_nobody, had_finished = bool(earlier.persons and not persons), earlier.stop_reason in FINISHED
+    if reason in FINISHED:
+        return earlier if had_finished and by_nobody else None
+    return earlier if had_finished or by_nobody or earlier.frames > frames else None
 
 
 def kept_words(earlier: PublishedRun) -> str:
@@ -103,8 +105,8 @@ class SourceInfo:
 class Place:
     """The place of one video's set. `first_frame` is the fingerprint of a source without a file.
 
-    `kept_earlier`: in words, that a better set of the same video was there and an unfinished run did not replace it;
-    else empty. `folder_name`: the video id in effect where it is known already, as of a run that is made again from its
+    `kept_earlier`: in words, that a better set of the same video was there and this run did not replace it; else empty.
+    `folder_name`: the video id in effect where it is known already, as of a run that is made again from its
     log.
     """
 
@@ -143,6 +145,8 @@ class Place:
         earlier = better_earlier(target, result.stop_reason, result.frames, len(result.persons))
         own = self._has_published and earlier is not None and earlier.stop_reason not in FINISHED
         self.kept_earlier = "" if earlier is None or own else kept_words(earlier)
+        if self.kept_earlier and result.stop_reason in FINISHED:
+            self.kept_earlier = f"nobody was found, so {self.kept_earlier}"
         if self.kept_earlier:
             logger.warning("%s: %s", target, self.kept_earlier)
             return target

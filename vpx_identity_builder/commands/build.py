@@ -33,7 +33,7 @@ from vpx_identity_builder.errors import BusyError, ExportError, InputError, Sett
 from vpx_identity_builder.export.folder import check_writable
 from vpx_identity_builder.module import IdentityBuilder
 from vpx_identity_builder.names import printable
-from vpx_identity_builder.place import check_memory
+from vpx_identity_builder.place import FINISHED, check_memory
 from vpx_identity_builder.recovery import way_back
 from vpx_identity_builder.remarks import photos_left_out
 from vpx_identity_builder.settings import resolve
@@ -51,6 +51,7 @@ PHOTO_SETTINGS: Mapping[str, object] = {
     "stop_when_covered": False,
 }
 """Photos are no film: each stands for itself, nothing moves from one to the next, and all are looked at."""
+NOT_BY_NOBODY = "; `identity-builder erase` removes it, another --output gives this run a place of its own"
 NOT_REPLACED = ": a run that did not look at everything does not replace it; another --output gives this one its place"
 """What is said of an earlier set that is kept, after that it is."""
 
@@ -193,12 +194,17 @@ def _run(module: IdentityBuilder, source: Path, asked: Request) -> int:
         return INTERRUPTED
     named = photos_left_out(module.result) if is_images(source) and module.result is not None else []
     remarks = [remark for remark in module.remarks if remark not in named]
-    for remark in [f"{module.kept_earlier}{NOT_REPLACED}"] if module.kept_earlier else remarks:
+    for remark in [f"{module.kept_earlier}{_why_kept(module)}"] if module.kept_earlier else remarks:
         note(f"{_shown(source)}: {remark}")
     if module.result is None:
         say(f"{_shown(source)}: no frame could be read")
         return UNREADABLE
     return INTERNAL if ended.cleanup_errors else 0
+
+
+def _why_kept(module: IdentityBuilder) -> str:
+    finished = module.result is not None and module.result.stop_reason in FINISHED
+    return NOT_BY_NOBODY if finished else NOT_REPLACED
 
 
 def _say_interrupted(source: Path, module: IdentityBuilder | None) -> None:

@@ -11,7 +11,7 @@ from tests.ecosystem.behaviours import contents, pipeline, published
 from tests.ecosystem.upstream import clip
 from vpx_identity_builder.core.results import StopReason
 from vpx_identity_builder.module import IdentityBuilder
-from vpx_identity_builder.place import better_earlier
+from vpx_identity_builder.place import FINISHED, better_earlier
 from vpx_identity_builder.runlog.reader import RunLog
 
 
@@ -144,6 +144,40 @@ def test_a_run_that_is_interrupted_replaces_its_own_checkpoints(tmp_path: Path) 
     builder.finish()
     assert not builder.kept_earlier
     assert frames_of(tmp_path) >= few
+
+
+def test_a_finished_run_that_found_nobody_does_not_replace_a_finished_set_of_people(tmp_path: Path) -> None:
+    feed(tmp_path, 3.5, checkpoint_s=0).finish()
+    before = contents(tmp_path)
+    builder = feed(tmp_path, 3.5, checkpoint_s=0, min_frames=1000)
+    builder.end_run("end_of_video")
+    builder.finish()
+    assert builder.kept_earlier == "nobody was found, so the finished set of an earlier run is kept"
+    assert builder.exit_code == 4
+    assert contents(tmp_path) == before != {}
+    (log,) = tmp_path.rglob("run*.sqlite")
+    with RunLog(log) as kept:
+        assert kept.header.settings["min_frames"] != 1000
+
+
+@pytest.mark.parametrize(
+    ("stop_reason", "frames", "persons", "kept"),
+    [
+        (StopReason.END_OF_VIDEO, 1, 0, True),
+        (StopReason.COVERAGE_SATISFIED, 100, 0, True),
+        (StopReason.END_OF_VIDEO, 1, 1, False),
+        (StopReason.INTERRUPTED, 100, 2, True),
+    ],
+)
+def test_what_replaces_a_finished_set_of_people(
+    tmp_path: Path, stop_reason: StopReason, frames: int, persons: int, kept: bool
+) -> None:
+    document = {"stop_reason": "end_of_video", "video": {"frames": 10}, "persons": [{}]}
+    (tmp_path / "result.json").write_text(json.dumps(document))
+    assert (better_earlier(tmp_path, stop_reason, frames, persons) is not None) == kept
+    document["persons"] = []
+    (tmp_path / "result.json").write_text(json.dumps(document))
+    assert (better_earlier(tmp_path, stop_reason, frames, persons) is not None) == (stop_reason not in FINISHED)
 
 
 @pytest.mark.parametrize(
