@@ -63,8 +63,7 @@ def rebuilt(log: RunLog, changes: Mapping[str, object], source: SourceFrames | N
     """
     settings = settings_for(log, changes)
     if log.ending.erased and not log.ending.ids:
-        name = log.header.source_name or "the video"
-        raise InputError(name, "everybody who was published was erased: nobody is left to choose images of")
+        raise RunLogError(log.path, "everybody who was published was erased: nobody is left to choose images of")
     chosen = _chosen_before(log, settings)
     if chosen is not None:
         return chosen

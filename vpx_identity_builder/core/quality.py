@@ -54,6 +54,6 @@ def quality_score(sample: FaceSample, config: GateConfig) -> float:
     """Weighted geometric mean of the components, 0..1: one very bad component spoils an image."""
     log_sum = 0.0
     for name, value in components(sample, config).items():
-        if value < 1.0:
+        if not value >= 1.0:
             log_sum += WEIGHTS[name] * math.log(value if value > FLOOR else FLOOR)
     return math.exp(log_sum)

@@ -153,3 +153,10 @@ def test_quality_never_rises_towards_black_or_white(face: FaceSample, a: float, 
 
 def _measured(face: FaceSample, **changes: float) -> FaceSample:
     return replace(face, measures=replace(face.measures, **changes))
+
+
+def test_a_measure_that_is_no_number_counts_as_the_worst() -> None:
+    face = sample(bbox=INSIDE)
+    broken = replace(face, measures=replace(face.measures, sharpness=float("nan")))
+    worst = replace(face, measures=replace(face.measures, sharpness=0.0))
+    assert quality_score(broken, CONFIG) == quality_score(worst, CONFIG) < quality_score(face, CONFIG)
