@@ -28,6 +28,7 @@ from targets import Targets
 from vpx_vision_embed import MODELS, VisionEmbedder, get_spec, weights
 from vpx_vision_embed.backends.export import export, parity_images
 from vpx_vision_embed.bench import face_crops
+from vpx_vision_embed.calibration import calibration_of
 from vpx_vision_embed.embedder import raw_inference
 from vpx_vision_embed.models import BUNDLED
 
@@ -91,7 +92,7 @@ def int8(targets: Targets) -> None:
         print(f"skipped int8: needs {SAMPLE.name} (`make .venv/sample/astronaut.png`) and the test material")
         return
     with own_models_dir():
-        done = export(BUNDLED, "int8", SAMPLE)
+        done = export(BUNDLED, "int8", calibration_of([cv2.imread(str(SAMPLE))]))
         with (
             VisionEmbedder("bundled", threads=1) as whole,
             VisionEmbedder("bundled", threads=1, precision="int8") as small,
