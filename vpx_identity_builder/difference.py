@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from .core.words import counted
@@ -11,7 +13,7 @@ from .difference_moves import why_moved
 from .documents_parts import int_box, milliseconds
 from .errors import ExportError
 from .export.bundle import Bundle
-from .published import RESULT, read_result
+from .published import IMAGE_SUFFIXES, META_SUFFIX, RESULT, read_result
 from .reasons import in_words
 from .rebuilding import Rebuilt, encoded_otherwise
 from .runlog.reader import RunLog
@@ -22,14 +24,16 @@ Key = tuple[float, tuple[int, int, int, int]]
 """Time in ms and face box: the same face in the same frame."""
 Place = tuple[int, int]
 """Frame and face as the log numbers them."""
+STAYS = "as before"
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One image of a set."""
+    """One image of a set; `picture` is the SHA-256 of its file, None where that is missing."""
 
     path: str
     meta: ImageMeta
+    picture: str | None
 
     @property
     def key(self) -> Key:
@@ -51,9 +55,11 @@ def published_images(target: Path) -> dict[Key, Shown]:
     """The images of a published set; none where there is no set. Raises `ExportError`, `DocumentError`."""
     found = {}
     try:
-        for path in sorted(target.glob("person_*/*/*_meta.json")):
+        for path in sorted(target.glob(f"person_*/*/*{META_SUFFIX}")):
             meta = read_document(ImageMeta, path.read_bytes(), path.name)
-            shown = Shown(path.relative_to(target).as_posix().removesuffix("_meta.json"), meta)
+            beside = (path.with_name(path.name.removesuffix(META_SUFFIX) + suffix) for suffix in IMAGE_SUFFIXES)
+            picture = next((sha256(image.read_bytes()).hexdigest() for image in beside if image.is_file()), None)
+            shown = Shown(path.relative_to(target).as_posix().removesuffix(META_SUFFIX), meta, picture)
             found[shown.key] = shown
     except OSError as error:
         raise ExportError(target, error.strerror or type(error).__name__) from error
@@ -75,7 +81,7 @@ def difference(
     new = {}
     for person in after.persons:
         for image in person.images:
-            shown = Shown(image.path.rpartition(".")[0], image.meta)
+            shown = Shown(image.path.rpartition(".")[0], image.meta, sha256(image.data).hexdigest())
             new[shown.key] = shown
     places = (made.places or log.boxes()) if new.keys() ^ before.keys() else {}
     faces = {place: (milliseconds(t_ns), int_box(box)) for place, (t_ns, box) in places.items()}
@@ -96,11 +102,30 @@ def difference(
         if new[key].path != before[key].path:
             why = why_moved(before[key].meta, new[key].meta, metas, made.run.settings.config.selection)
             lines.append(f"> {before[key].path} -> {new[key].path}  {_moment(key)}; {why}")
-    same = sum(new[key].path == before[key].path for key in new.keys() & before.keys())
-    anew = encoded_otherwise(log, made.run.settings)
-    one, more = (f"{verb} encoded anew ({', '.join(anew)})" for verb in ("is", "are"))
-    fate = (one if same == 1 else more) if anew else "stays as it is" if same == 1 else "stay as they are"
-    return [*lines, f"{counted(same, 'image')} {fate}"]
+    in_place = [(before[key], new[key]) for key in new.keys() & before.keys() if new[key].path == before[key].path]
+    return [*lines, *told_in_place(in_place, encoded_otherwise(log, made.run.settings))]
+
+
+def told_in_place(images: Sequence[tuple[Shown, Shown]], anew: Sequence[str]) -> list[str]:
+    """How many images keep their place, by what becomes of their pictures; `anew`: settings that encode them anew."""
+    fates = Counter(_picture_fate(was, now, anew) for was, now in images)
+    stay = fates.pop(STAYS, 0)
+    lines = [
+        f"{counted(count, 'image')} {'is' if count == 1 else 'are'} {fate}" for fate, count in sorted(fates.items())
+    ]
+    if stay or not lines:
+        lines.append(f"{counted(stay, 'image')} {'stays as it is' if stay == 1 else 'stay as they are'}")
+    return lines
+
+
+def _picture_fate(was: Shown, now: Shown, anew: Sequence[str]) -> str:
+    if was.picture == now.picture:
+        return STAYS
+    if was.picture is None:
+        return "written again: the picture was missing"
+    if was.meta.crop_box != now.meta.crop_box:
+        return "cut otherwise"
+    return f"encoded anew ({', '.join(anew)})" if anew else "written again: the picture was another one"
 
 
 def _numbers(log: RunLog, made: Rebuilt) -> Mapping[Place, int]:

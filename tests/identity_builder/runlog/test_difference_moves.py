@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vpx_identity_builder.core.config import SelectionConfig
-from vpx_identity_builder.difference import published_images
+from vpx_identity_builder.difference import Shown, published_images, told_in_place
 from vpx_identity_builder.difference_moves import why_moved
 from vpx_identity_builder.schema import ImageMeta
 
@@ -75,3 +75,32 @@ def test_every_image_that_moves_has_its_reason(tmp_path: Path) -> None:
     assert moved
     for line in moved:
         assert " s; no longer a coverage image (the face is too small), a challenge image now" in line
+
+
+def test_pictures_that_keep_their_place_are_compared_byte_by_byte(meta: ImageMeta) -> None:
+    x1, y1, x2, y2 = meta.crop_box
+    smaller = meta.model_copy(update={"crop_box": (x1 + 1, y1 + 1, x2 - 1, y2 - 1)})
+    was, same, cut, other, gone = (
+        Shown("person_0/anchors/anchor_001", shown, picture)
+        for shown, picture in ((meta, "a"), (meta, "a"), (smaller, "b"), (meta, "c"), (meta, None))
+    )
+    assert told_in_place([(was, same), (was, same)], []) == ["2 images stay as they are"]
+    assert told_in_place([(was, cut)], []) == ["1 image is cut otherwise"]
+    assert told_in_place([(was, cut), (was, same), (was, cut)], []) == [
+        "2 images are cut otherwise",
+        "1 image stays as it is",
+    ]
+    assert told_in_place([(was, other)], ["jpeg_quality"]) == ["1 image is encoded anew (jpeg_quality)"]
+    assert told_in_place([(gone, was)], []) == ["1 image is written again: the picture was missing"]
+    assert told_in_place([], []) == ["0 images stay as they are"]
+
+
+def test_a_picture_that_was_removed_or_changed_by_hand_is_told(tmp_path: Path) -> None:
+    ride(tmp_path)
+    pictures = sorted((tmp_path / "ride" / "identity_builder" / "person_0" / "anchors").glob("*.jpg"))
+    pictures[0].unlink()
+    pictures[1].write_bytes(b"painted over")
+    *_, another, missing, rest = call("rebuild", tmp_path / "ride", "--dry-run").stdout.splitlines()
+    assert missing == "1 image is written again: the picture was missing"
+    assert another == "1 image is written again: the picture was another one"
+    assert rest.endswith(" images stay as they are")
