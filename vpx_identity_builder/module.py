@@ -128,6 +128,12 @@ class IdentityBuilder(Module):
         return NOBODY if self.result is not None and not self.result.persons else 0
 
     @property
+    def log_broke_off_after(self) -> int | None:
+        """How many frames the log of a run that could not be published took before it was given up; None: all."""
+        run = self._unpublished or self._run
+        return run.recorder.frames if run is not None and run.recorder.lost else None
+
+    @property
     def output_summary(self) -> list[str]:
         """For command lines: what the last video's sets hold, in lines; empty where nothing was published."""
         if self.result is None or self.output_path is None:
@@ -270,7 +276,7 @@ class IdentityBuilder(Module):
         try:
             self.finish()
         except IdentityBuilderError as error:
-            hint = way_back(error.target.parent) if isinstance(error, ExportError) else ""
+            hint = way_back(error.target.parent, self.log_broke_off_after) if isinstance(error, ExportError) else ""
             logger.error("the identity set could not be published: %s%s", error, hint)
 
     def release(self) -> None:

@@ -36,11 +36,15 @@ _NAMES_TRIED = 3
 
 
 class Recorder:
-    """Keeps the log of one run. `tidy` is called before the log is begun. `lost` is true once a log was given up."""
+    """Keeps the log of one run. `tidy` is called before the log is begun. `lost` is true once a log was given up.
+
+    `frames`: how many were logged; of a log that was given up, no more than so many are in it.
+    """
 
     def __init__(self, place: Place, pooled: Callable[[], set[CropKey]], tidy: Tidier | None) -> None:
         self.place = place
         self.lost = False
+        self.frames = 0
         self._beside_another = False
         self._pooled, self._tidy = pooled, tidy
         self._log: RunLogWriter | None = None
@@ -114,6 +118,7 @@ class Recorder:
         with self._guarded("the run log ends here"):
             if self._log is not None:
                 numbers.append(self._log.frame(t_ns, translation))
+                self.frames += 1
         return numbers[0] if numbers else None
 
     def fates(self, arrival: int, fates: Sequence[FaceFate]) -> None:

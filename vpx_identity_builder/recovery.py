@@ -9,6 +9,7 @@ from pathlib import Path
 from shlex import quote
 
 from .core.results import RunResult, StopReason
+from .core.words import counted
 from .erasure.unfinished import refuse_unfinished
 from .errors import RunLogError, UnfinishedErasureError
 from .export.atomic import repair
@@ -69,13 +70,19 @@ def tidy(folder: Path) -> None:
         logger.warning("%s: what an interrupted run had seen is published first", folder)
 
 
-def way_back(folder: Path) -> str:
-    """After a run that could not be published: what publishes it, as the end of a sentence; empty without its log."""
+def way_back(folder: Path, broke_off_after: int | None = None) -> str:
+    """After a run that could not be published: what publishes it, as the end of a sentence; empty without its log.
+
+    `broke_off_after`: how many frames the log took before it could not be written any more; None: it was not given up.
+    """
     if not (folder / NEXT_NAME).is_file() and ((folder / SET_FOLDER).exists() or not (folder / LOG_NAME).is_file()):
         return ""
-    return (
-        f"; what was seen is kept: once that is put right, `identity-builder recover {quote(str(folder))}` publishes it"
-    )
+    if broke_off_after == 0:
+        return "; the run log could not be written either, so nothing of what was seen is kept"
+    kept = "what was seen is kept"
+    if broke_off_after is not None:
+        kept = f"the run log could not be written to its end and holds {counted(broke_off_after, 'frame')} at most"
+    return f"; {kept}: once that is put right, `identity-builder recover {quote(str(folder))}` publishes it"
 
 
 def recover(folder: Path) -> Recovered:

@@ -158,7 +158,7 @@ def build_one(source: Path, asked: Request) -> Outcome:
         cause = error.__cause__
         text = explain(cause if isinstance(cause, BusyError) else error)
         if isinstance(error, ExportError):
-            text += way_back(error.target.parent)
+            text += way_back(error.target.parent, None if module is None else module.log_broke_off_after)
         say(text if str(source) in text else f"{_shown(source)}: {text}")
         code = exit_code(error)
     seconds = time.perf_counter() - start
