@@ -9,7 +9,7 @@ from shlex import quote
 
 from vpx_identity_builder.documents import person_folder
 from vpx_identity_builder.erasure.note import NOTE
-from vpx_identity_builder.errors import InputError, QueryError
+from vpx_identity_builder.errors import DocumentError, InputError, QueryError
 from vpx_identity_builder.export.bundle import SET_FOLDERS
 from vpx_identity_builder.export.folder import SET_FOLDER
 from vpx_identity_builder.runlog.schema import LOG_NAME
@@ -104,5 +104,8 @@ def read_person(folder: Path, person_id: int) -> PublishedPerson:
 def _read(model: type[D], path: Path) -> D:
     try:
         return read_document(model, path.read_bytes(), str(path))
+    except DocumentError as error:
+        again = "`identity-builder rebuild` makes the set again from its run log, else `identity-builder build`"
+        raise DocumentError(error.document, f"{error.reason}; {again}") from error
     except OSError as error:
         raise InputError(str(path), error.strerror or type(error).__name__) from error

@@ -161,5 +161,5 @@ def read_document(model: type[D], text: str | bytes, name: str) -> D:
         return model.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "document"
-        raise DocumentError(name, f"{where}: {first['msg']}") from error
+        where = ".".join(str(part) for part in first["loc"])
+        raise DocumentError(name, f"{where}: {first['msg']}" if where else first["msg"]) from error

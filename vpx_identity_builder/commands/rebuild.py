@@ -97,7 +97,7 @@ def _rebuild(asked: Request, log: RunLog, own: Mapping[str, object], decode: Map
         hint = f"`identity-builder recover {quote(str(asked.folder))}` first"
         raise RunLogError(log.path, f"its run did not end in order; {hint}")
     target = asked.folder / SET_FOLDER
-    if published_content(target) not in (None, log.header.content_sha256):
+    if published_content(target) not in (None, "", log.header.content_sha256):
         raise ExportError(target, "it holds the set of another video than the run log")
     made = rebuilt(log, own, lambda times: _frames(times, log.header, asked, decode))
     context = context_of(log, made.run.settings)

@@ -77,9 +77,9 @@ def target_folder(
 
 
 def _content_of(folder: Path, claimed: Callable[[Path], str | None]) -> str | None:
-    """Which content a video's folder holds or is meant for, None for none."""
+    """Which content a video's folder holds or is meant for, None for none; where the set does not say, the log does."""
     held = published_content(folder / SET_FOLDER)
-    return claimed(folder) if held is None else held
+    return held or claimed(folder) or held
 
 
 def _is_taken(folder: Path, claimed: Callable[[Path], str | None]) -> bool:

@@ -268,3 +268,17 @@ def test_of_two_settings_that_do_not_fit_the_one_that_was_changed_is_wrong(tmp_p
     done = CliRunner().invoke(app, ["rebuild", str(tmp_path / "ride"), "--set", "identity_builder.anchors_max=2"])
     assert done.exit_code == 2
     assert "anchors_max = 2: must be at least anchors_min (3); lower anchors_min too" in done.stderr
+
+
+@pytest.mark.parametrize("damaged", ["{", "", "[]", "{}"])
+def test_a_set_whose_summary_is_damaged_is_made_again_by_rebuild_and_build(tmp_path: Path, damaged: str) -> None:
+    ride(tmp_path)
+    before, summary = published(tmp_path), tmp_path / "ride" / "identity_builder" / "result.json"
+    for again in (lambda: call("rebuild", tmp_path / "ride"), lambda: ride(tmp_path)):
+        summary.write_text(damaged)
+        asked = call("query", tmp_path / "ride", "--person", 0)
+        assert (asked.exit_code, str(summary) in asked.stderr) == (1, True), asked.output
+        assert "`identity-builder rebuild`" in asked.stderr
+        again()
+        assert published(tmp_path) == before
+        assert [path.name for path in tmp_path.iterdir()] == ["ride"]
