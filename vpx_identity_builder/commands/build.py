@@ -29,7 +29,7 @@ from vpx_identity_builder.commands.edge import (
 )
 from vpx_identity_builder.commands.summary import show
 from vpx_identity_builder.core.results import RunResult
-from vpx_identity_builder.errors import BusyError, ExportError, InputError, SettingProblem, SettingsError
+from vpx_identity_builder.errors import BusyError, ExportError, InputError, SettingProblem, SettingsError, UsageError
 from vpx_identity_builder.export.folder import check_writable
 from vpx_identity_builder.module import IdentityBuilder
 from vpx_identity_builder.names import printable
@@ -37,6 +37,7 @@ from vpx_identity_builder.place import FINISHED, check_memory
 from vpx_identity_builder.recovery import way_back
 from vpx_identity_builder.remarks import photos_left_out
 from vpx_identity_builder.settings import resolve
+from vpx_identity_builder.settings_sources import MODULE
 from vpx_identity_builder.windows import read_windows, total_seconds
 
 if TYPE_CHECKING:
@@ -87,8 +88,10 @@ def request(
 ) -> Request:
     """The request that the command line stands for; all settings are checked before anything starts.
 
-    Raises `SettingsError`, and `InputError` for highlight windows that cannot be read.
+    Raises `SettingsError`, `UsageError`, and `InputError` for highlight windows that cannot be read.
     """
+    _refuse_two(assignments, "output_dir", "--output", output)
+    _refuse_two(assignments, "windows", "--windows", windows)
     forced: dict[str, object] = {}
     if output is not None:
         forced["output_dir"] = str(output)
@@ -103,6 +106,14 @@ def request(
     if named is not None:
         read_windows(named)
     return Request(found.own, found.others, fps, max_frames)
+
+
+def _refuse_two(assignments: Sequence[str], key: str, option: str, given: Path | str | None) -> None:
+    """Raise `UsageError` where an option and a --set name two different paths."""
+    for text in assignments if given is not None else ():
+        name, _, value = text.partition("=")
+        if name.strip() == f"{MODULE}.{key}" and value.strip() != str(given):
+            raise UsageError(f"{option} {given} and --set {text.strip()} contradict each other: give one of them")
 
 
 def sources(texts: Sequence[str]) -> list[Path]:

@@ -11,6 +11,7 @@ from vpx_identity_builder.claim import NAME, clear_up, held
 from vpx_identity_builder.commands.edge import combined, exit_code, explain, say, unbroken, while_read
 from vpx_identity_builder.commands.runs import refuse_missing, refuse_too_deep, refuse_unwritable
 from vpx_identity_builder.core.words import counted
+from vpx_identity_builder.erasure.targets import closed_folders
 from vpx_identity_builder.erasure.unfinished import refuse_unfinished
 from vpx_identity_builder.errors import IdentityBuilderError, RunLogError
 from vpx_identity_builder.export.folder import SET_FOLDER
@@ -19,7 +20,7 @@ from vpx_identity_builder.recovery import Recovered, recover
 from vpx_identity_builder.runlog.reader import content_of
 from vpx_identity_builder.runlog.schema import LOG_NAME, NEXT_NAME, is_busy
 
-NOBODY = 4
+UNREADABLE, NOBODY = 3, 4
 
 
 def run(given: Path) -> int:
@@ -30,11 +31,14 @@ def run(given: Path) -> int:
     for folder in (given, *sorted(path.parent for path in given.glob(f"*/{NAME}"))):
         clear_up(folder)
     folders = runs_of(given)
-    if not folders:
+    closed = [] if folders == [given] else closed_folders(given)
+    for folder in closed:
+        say(f"{folder}: it cannot be looked into, and may hold a run that was killed")
+    if not folders and not closed:
         refuse_too_deep(given)
         refuse_missing(given)
         raise RunLogError(given, "there is no run log here or one folder below; give OUTPUT or OUTPUT/VIDEO")
-    return combined([_one(folder) for folder in folders])
+    return combined([*([UNREADABLE] * len(closed)), *map(_one, folders)])
 
 
 def runs_of(given: Path) -> Sequence[Path]:

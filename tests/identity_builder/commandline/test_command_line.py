@@ -333,6 +333,16 @@ def test_a_run_of_some_frames_only_says_that_the_video_goes_on(tmp_path: Path) -
         assert result["faults"].get("frame_limit") == (1 if name == "some" else None)
 
 
+@pytest.mark.parametrize(("option", "key"), [("--output", "output_dir"), ("--windows", "windows")])
+def test_an_option_and_a_setting_that_name_two_paths_are_refused(tmp_path: Path, option: str, key: str) -> None:
+    photos, one, other = photo_folder(tmp_path), tmp_path / "one", tmp_path / "other"
+    done = call("build", photos, option, one, "--set", f"identity_builder.{key}={other}")
+    said = f"error: {option} {one} and --set identity_builder.{key}={other} contradict each other: give one of them\n"
+    assert (done.exit_code, done.stderr) == (2, said)
+    assert not one.exists()
+    assert not other.exists()
+
+
 def test_a_finished_set_is_not_replaced_by_a_look_at_some_frames(tmp_path: Path) -> None:
     photos = photo_folder(tmp_path)
     call("build", photos, "-o", tmp_path / "out")

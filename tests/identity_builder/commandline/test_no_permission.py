@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -161,3 +162,16 @@ def test_an_erasure_names_a_closed_folder_once(out: Path) -> None:
     (out / "ride").chmod(0o700)
     said = f"error: {out / 'ride'}: it cannot be written to; nothing of ride is erased\n"
     assert (done.exit_code, done.stderr.count(said)) == (1, 1), done.output
+
+
+def test_a_recovery_names_a_folder_that_it_may_not_look_into_and_recovers_the_others(out: Path) -> None:
+    shutil.copytree(out / "ride", out / "other")
+    for path in (out / "ride", *(out / "ride").rglob("*")):
+        path.chmod(0o777 if path.is_dir() else 0o666)
+    (out / "other").chmod(0)
+    with without_rights():
+        done = call("recover", out)
+    (out / "other").chmod(0o700)
+    said = f"error: {out / 'other'}: it cannot be looked into, and may hold a run that was killed\n"
+    assert (done.exit_code, done.stderr) == (5, said), done.output
+    assert f"{out / 'ride'}: nothing to recover" in done.stdout
