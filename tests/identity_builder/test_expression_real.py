@@ -12,7 +12,8 @@ from vpx.face_detect import FaceDetectionAnalyzer
 from vpx.face_expression import ExpressionAnalyzer
 from vpx.sdk.weights import WeightsError
 
-from vpx_identity_builder.core.buckets import EYES_OPEN_FROM, MOUTH_OPEN_FROM, SMILE_FROM, one_eye_shut
+from vpx_identity_builder.core.buckets import EYES_OPEN_FROM, MOUTH_OPEN_FROM, SMILE_FROM
+from vpx_identity_builder.core.eyes import one_eye_shut
 from vpx_identity_builder.core.types import FaceSample
 from vpx_identity_builder.observations import to_samples
 
@@ -74,7 +75,7 @@ def test_sleepy_portraits_close_their_eyes_and_winks_do_not(portraits: list[tupl
 
 def test_winks_and_no_others_have_one_eye_shut(portraits: list[tuple[str, FaceSample]]) -> None:
     """One of the four winks is a narrowed eye, its lid gap .147 beside .170."""
-    shut = [(label, one_eye_shut(face.expression, None)) for label, face in portraits]
+    shut = [(label, one_eye_shut(face.expression)) for label, face in portraits]
     assert sum(found for label, found in shut if label == "wink") >= 3
     assert not any(found for label, found in shut if label != "wink")
 

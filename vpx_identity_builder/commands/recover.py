@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from vpx_identity_builder.claim import NAME, clear_up, held
-from vpx_identity_builder.commands.edge import combined, exit_code, explain, say, unbroken, while_read
+from vpx_identity_builder.commands.edge import UNREADABLE, combined, exit_code, explain, say, unbroken, while_read
 from vpx_identity_builder.commands.runs import refuse_missing, refuse_too_deep, refuse_unwritable
 from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.erasure.targets import closed_folders
@@ -20,7 +20,7 @@ from vpx_identity_builder.recovery import Recovered, recover
 from vpx_identity_builder.runlog.reader import content_of
 from vpx_identity_builder.runlog.schema import LOG_NAME, NEXT_NAME, is_busy
 
-UNREADABLE, NOBODY = 3, 4
+NOBODY = 4
 
 
 def run(given: Path) -> int:

@@ -75,12 +75,6 @@ def eyes_open_from(eye_usual: float | None) -> float:
     return min(EYES_OPEN_FROM, max(NARROW_OPEN_FROM, OPEN_OF_USUAL * eye_usual))
 
 
-def one_eye_shut(signals: ExpressionSignals, eye_usual: float | None) -> bool:
-    """True where one eye is surely shut and the other is not: a wink, or a blink under way."""
-    least, other, cut = signals.eye_open_least, signals.eye_open, eyes_open_from(eye_usual)
-    return least is not None and other is not None and least < cut <= other
-
-
 def expression_bin(signals: ExpressionSignals) -> str:
     """Expression bin; eyes_closed before smile before mouth_open before neutral.
 

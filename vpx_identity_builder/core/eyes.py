@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .buckets import one_eye_shut, readable
+from .buckets import eyes_open_from, readable
 from .thinned import Spread
 from .types import ExpressionSignals, FaceSample
 
@@ -46,13 +46,19 @@ def beside_usual(signals: ExpressionSignals, openings: Spread) -> ExpressionSign
     return replace(signals, eye_usual=usual)
 
 
+def one_eye_shut(signals: ExpressionSignals) -> bool:
+    """True where one eye is surely shut and the other is not: a wink, or a blink under way."""
+    least, other, cut = signals.eye_open_least, signals.eye_open, eyes_open_from(signals.eye_usual)
+    return least is not None and other is not None and least < cut <= other
+
+
 def half_closed(signals: ExpressionSignals) -> bool:
     """True where the lids are surely not up as usual, or one eye is shut; unknown eyes are not half closed."""
     if signals.eye_open is None:
         return False
     usual = signals.eye_usual
     lowered = signals.eye_open < (HALF_CLOSED_BELOW if usual is None else HALF_CLOSED_OF_USUAL * usual)
-    return lowered or one_eye_shut(signals, usual)
+    return lowered or one_eye_shut(signals)
 
 
 def narrowing(signals: ExpressionSignals) -> float:
