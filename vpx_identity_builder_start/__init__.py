@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+from contextlib import suppress
 from importlib import import_module
 from types import FrameType
 
@@ -16,26 +17,31 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 def identity_builder() -> None:
     """The script `identity-builder`."""
-    _start("vpx_identity_builder.cli", b"error: interrupted\n")
+    _start("vpx_identity_builder.cli", "error")
 
 
 def vision_embed() -> None:
     """The script `vision-embed`."""
-    _start("vpx_vision_embed.cli", b"vision-embed: interrupted\n")
+    _start("vpx_vision_embed.cli", "vision-embed")
 
 
-def _start(module: str, said: bytes) -> None:
+def _start(module: str, before: str) -> None:
     """Import a module and call its `main`; a signal until then ends the process at once, as nothing is begun yet.
 
-    In the end nothing is searched for cycles of objects any more: the process gives back everything at once.
+    `before`: what a message begins with. In the end nothing is searched for cycles of objects any more: the process
+    gives back everything at once.
     """
 
+    def say_interrupted() -> None:
+        with suppress(OSError):  # nobody may be reading any more
+            os.write(2, f"{before}: interrupted\n".encode())
+
     def end_now(_number: int, _frame: FrameType | None) -> None:
-        os.write(2, said)
+        say_interrupted()
         os._exit(INTERRUPTED)
 
     def end_in_order(_number: int, _frame: FrameType | None) -> None:
-        os.write(2, said)
+        say_interrupted()
         raise SystemExit(INTERRUPTED)
 
     heeded = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]

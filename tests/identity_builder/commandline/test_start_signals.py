@@ -50,6 +50,25 @@ def test_a_signal_during_the_imports_is_one_line_and_130(number: signal.Signals,
     assert (done.returncode, done.stdout, done.stderr) == (130, "", line)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("script", ["identity_builder", "vision_embed", "vpx"])
+def test_a_signal_ends_a_command_whose_messages_nobody_reads(number: signal.Signals, script: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT, script, str(int(number))],
+            stdout=subprocess.PIPE,
+            stderr=writing,
+            timeout=60,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stdout) == (130, b"")
+
+
 ENDING = """
 import atexit, gc, os
 import vpx_identity_builder_start as start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from importlib import import_module
 from types import FrameType
 
@@ -24,10 +25,15 @@ def main() -> None:
 
 
 def _end_now(_number: int, _frame: FrameType | None) -> None:
-    os.write(2, SAID)
+    _say_interrupted()
     os._exit(INTERRUPTED)
 
 
 def _end_in_order(_number: int, _frame: FrameType | None) -> None:
-    os.write(2, SAID)
+    _say_interrupted()
     raise SystemExit(INTERRUPTED)
+
+
+def _say_interrupted() -> None:
+    with suppress(OSError):  # nobody may be reading any more
+        os.write(2, SAID)
