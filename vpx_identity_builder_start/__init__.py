@@ -1,4 +1,7 @@
-"""Where the scripts begin: signals are heeded before anything is imported that takes its time."""
+"""Where the scripts begin: signals are heeded before anything is imported that takes its time.
+
+What becomes of messages that nobody reads is in `streams`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import signal
 from contextlib import suppress
 from importlib import import_module
 from types import FrameType
+
+from vpx_identity_builder_start.streams import guard_streams
 
 INTERRUPTED = 130
 NUMPY_THREADS = "OPENBLAS_NUM_THREADS"
@@ -48,6 +53,7 @@ def _start(module: str, before: str) -> None:
     for number in heeded:
         signal.signal(number, end_now)
     os.environ.setdefault(NUMPY_THREADS, "1")
+    guard_streams()
     main = import_module(module).main
     for number in heeded:
         signal.signal(number, end_in_order)

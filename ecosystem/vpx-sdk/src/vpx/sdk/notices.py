@@ -7,7 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _log = logging.getLogger(__name__)
 _STDERR = 2
@@ -43,7 +43,8 @@ def logged_instead(*beginnings: str) -> Iterator[None]:
                 if text.startswith(beginnings):
                     _log.debug("%s", text.rstrip())
                 else:
-                    os.write(_STDERR, line)
+                    with suppress(OSError):  # nobody may be reading any more
+                        os.write(_STDERR, line)
 
 
 def _flush() -> None:
