@@ -1,6 +1,6 @@
 """Where the scripts begin: signals are heeded before anything is imported that takes its time.
 
-What becomes of messages that nobody reads is in `streams`.
+What both do with their streams is in `streams`.
 """
 
 from __future__ import annotations
@@ -8,12 +8,14 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 from contextlib import suppress
 from importlib import import_module
 from types import FrameType
 
-from vpx_identity_builder_start.streams import guard_streams
+from vpx_identity_builder_start.streams import OutputError, guard_streams, let_go_of_stdout
 
+FAILED = 1
 INTERRUPTED = 130
 NUMPY_THREADS = "OPENBLAS_NUM_THREADS"
 """How many threads NumPy's products of matrices take. Ours are small: a second thread would only wait, and spin."""
@@ -59,5 +61,10 @@ def _start(module: str, before: str) -> None:
         signal.signal(number, end_in_order)
     try:
         main()
+    except OutputError as error:
+        let_go_of_stdout()
+        if sys.stderr is not None:
+            sys.stderr.write(f"{before}: {error}\n")
+        raise SystemExit(FAILED) from error
     finally:
         gc.freeze()

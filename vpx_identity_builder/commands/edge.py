@@ -6,9 +6,8 @@ import gc
 import logging
 import os
 import signal
-import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -16,6 +15,7 @@ import typer
 
 from vpx_identity_builder.errors import FolderNameError, InputError, RunLogError, SettingsError
 from vpx_identity_builder.names import printable
+from vpx_identity_builder_start.streams import OutputError, let_go_of_stdout
 
 INTERNAL = 1
 USAGE = 2
@@ -48,7 +48,8 @@ def _is_told_by_notes(record: logging.LogRecord) -> bool:
 def reported() -> Iterator[None]:
     """Turn what is raised inside into a line on stderr and the exit code that stands for it.
 
-    A reader that has seen enough (`… | head`) is no error.
+    A reader that has seen enough (`… | head`) is no error. Where nothing can be printed the script itself says so:
+    raises `OutputError`.
     """
     try:
         yield
@@ -56,24 +57,29 @@ def reported() -> Iterator[None]:
         say(f"interrupted; {error}" if str(error) else "interrupted")
         raise typer.Exit(INTERRUPTED) from error
     except BrokenPipeError as error:
-        _let_go_of_stdout()
+        let_go_of_stdout()
         raise typer.Exit(0) from error
+    except OutputError:
+        raise
     except Exception as error:
         say(explain(error))
         raise typer.Exit(exit_code(error)) from error
 
 
-@contextmanager
-def while_read() -> Iterator[None]:
-    """What is said inside is said while somebody reads it; else the work that is left goes on silently."""
+def told(tell: Callable[[], None]) -> int:
+    """Tell what was done, so that the work that is left goes on whatever becomes of it; returns the exit code.
+
+    It is 0 also where nobody reads it any more, and 1 where it cannot be written.
+    """
     try:
-        yield
+        tell()
     except BrokenPipeError:
-        _let_go_of_stdout()
-
-
-def _let_go_of_stdout() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        let_go_of_stdout()
+    except OutputError as error:
+        let_go_of_stdout()
+        say(str(error))
+        return INTERNAL
+    return 0
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import typer
 
-from vpx_identity_builder.commands.edge import INTERNAL, PARTLY, exit_code, explain, say, unbroken, while_read
+from vpx_identity_builder.commands.edge import INTERNAL, PARTLY, exit_code, explain, say, told, unbroken
 from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.erase import carry_out, plan, settle
 from vpx_identity_builder.erasure import banks
@@ -145,10 +145,9 @@ def _erase(
     except (IdentityBuilderError, PermissionError) as error:
         say(explain(error))
         return exit_code(error)
-    with while_read():
-        _show(outcome)
+    code = told(lambda: _show(outcome))
     _ask_for_bank(made, asked)
-    return INTERNAL if outcome.remaining or made.bank_missing else 0
+    return INTERNAL if outcome.remaining or made.bank_missing else code
 
 
 def _ask_for_bank(made: Plan, asked: Request) -> None:

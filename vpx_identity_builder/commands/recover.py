@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from vpx_identity_builder.claim import NAME, clear_up, held
-from vpx_identity_builder.commands.edge import UNREADABLE, combined, exit_code, explain, say, unbroken, while_read
+from vpx_identity_builder.commands.edge import UNREADABLE, combined, exit_code, explain, say, told, unbroken
 from vpx_identity_builder.commands.runs import refuse_missing, refuse_too_deep, refuse_unwritable
 from vpx_identity_builder.core.words import counted
 from vpx_identity_builder.erasure.targets import closed_folders
@@ -57,9 +57,8 @@ def _one(folder: Path) -> int:
         except (IdentityBuilderError, PermissionError) as error:
             say(explain(error))
             return exit_code(error)
-        with while_read():
-            typer.echo(f"{folder}: {_words(done)}")
-    return NOBODY if done.result is not None and not done.result.persons else 0
+        code = told(lambda: typer.echo(f"{folder}: {_words(done)}"))
+    return NOBODY if done.result is not None and not done.result.persons else code
 
 
 def _recovered(folder: Path) -> Recovered:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
+
+from tests.identity_builder.runlog.rides import ride
 
 from .test_command_line import photo_folder
 
@@ -90,3 +95,47 @@ def test_chatter_of_a_library_that_nobody_reads_ends_nothing() -> None:
     with closed_pipe() as nobody:
         done = subprocess.run([sys.executable, "-c", CHATTER], stdout=subprocess.PIPE, stderr=nobody, text=True)
     assert (done.returncode, done.stdout) == (0, "went on\n")
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("identity_builder", ["plugins"]),
+        ("identity_builder", ["config", "--show"]),
+        ("identity_builder", ["schema"]),
+        ("identity_builder", ["build", "--help"]),
+        ("vision_embed", ["models"]),
+        ("vision_embed", ["--help"]),
+    ],
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_cannot_be_written_is_one_line_and_1(
+    monkeypatch: pytest.MonkeyPatch, script: str, words: list[str], unbuffered: str
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    with FULL.open("w") as full:
+        done = called(script, *words, stdout=full.fileno())
+    before = {"identity_builder": "error", "vision_embed": "vision-embed"}[script]
+    said = f"{before}: the output could not be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, said)
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="this system has no device that is always full")
+def test_an_erasure_goes_on_where_what_it_says_cannot_be_written(tmp_path: Path) -> None:
+    ride(tmp_path, 0.5)
+    shutil.copytree(tmp_path / "ride", tmp_path / "again")
+    with FULL.open("w") as full:
+        done = called("identity_builder", "erase", tmp_path, "--older-than", "0h", stdout=full.fileno())
+    assert done.stderr == "error: the output could not be written: No space left on device\n"
+    assert done.returncode != 0
+    assert list(tmp_path.glob("*/identity_builder")) == []
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    with closed_pipe() as nobody:
+        done = called("identity_builder", "schema", stdout=nobody)
+    assert (done.returncode, done.stderr) == (0, "")
