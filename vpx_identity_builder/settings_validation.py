@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from vpx_identity_builder.core.config import FACE_ID_MODELS
+from vpx_identity_builder.core.words import in_digits
 from vpx_identity_builder.errors import FolderNameError, SettingProblem, SettingsError
 from vpx_identity_builder.names import safe_video_id
 from vpx_identity_builder.settings_sources import LOGGED, Found
@@ -74,7 +75,8 @@ class SettingSpec:
             words = f"one of {', '.join(self.choices)}"
         elif self.low is not None and self.high is not None:
             kind = "a whole number" if self.kind is int else "a number"
-            words = f"{kind} from {self.low:g} to {self.high:g}{f' ({self.unit})' if self.unit else ''}"
+            unit = f" ({self.unit})" if self.unit else ""
+            words = f"{kind} from {in_digits(self.low)} to {in_digits(self.high)}{unit}"
         else:
             words = {bool: "true or false", str: "a name", Path: "a path"}[self.kind]
         return f"{words}, or nothing" if self.optional else words
@@ -85,7 +87,7 @@ class SettingSpec:
         if self.choices:
             words = ", ".join(self.choices)
         elif self.low is not None and self.high is not None:
-            words = f"{self.low:g}..{self.high:g} {self.unit}"
+            words = f"{in_digits(self.low)}..{in_digits(self.high)} {self.unit}"
         else:
             words = {bool: "true, false", str: "text", Path: "a path"}[self.kind]
         return f"{words}; or nothing" if self.optional else words

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from vpx_identity_builder.core.words import in_digits
 from vpx_identity_builder.errors import InputError
 
 Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -29,7 +30,7 @@ class HighlightWindow(BaseModel):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.end_ms <= self.start_ms:
-            raise ValueError(f"end_ms {self.end_ms:g} must be after start_ms {self.start_ms:g}")
+            raise ValueError(f"end_ms {in_digits(self.end_ms)} must be after start_ms {in_digits(self.start_ms)}")
         return self
 
     def holds(self, t_ns: int) -> bool:

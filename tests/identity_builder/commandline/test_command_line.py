@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
-from visualbase import SourceNotFound
+from visualbase import DecodeLimits, SourceNotFound
 from vpx.runner import StartError
 from vpx.sdk import discover_modules
 
@@ -19,6 +19,7 @@ from vpx_identity_builder.cli import app
 from vpx_identity_builder.commands.assignments import effective, parse
 from vpx_identity_builder.commands.build import PHOTO_SETTINGS, build_one, request
 from vpx_identity_builder.commands.edge import combined, exit_code, explain
+from vpx_identity_builder.core.config import GateConfig
 from vpx_identity_builder.errors import ExportError, FolderNameError, SettingsError
 from vpx_identity_builder.schema import json_schema
 from vpx_identity_builder.settings import resolve, specs
@@ -186,6 +187,8 @@ def test_config_shows_every_setting_of_the_run_with_what_it_may_be_and_stays_rea
         ("vision.embed.max_faces", "8", "(1..64)"),
         ("vision.embed.device", "auto", "(auto, cpu, cuda)"),
         ("decode.stall_s", "60.0", "(0.1..3600)"),
+        ("decode.memory_mb", str(DecodeLimits().memory_mb), "(64..1048576)"),
+        ("identity_builder.sharpness_floor", str(GateConfig().sharpness_floor), "(0..1000000 sharpness)"),
     ):
         start = flat.index(f"{key} = {value} ")
         assert about in flat[start : start + 300]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from vpx_identity_builder.core.words import counted
+from vpx_identity_builder.core.words import counted, in_digits
 
 
 @pytest.mark.parametrize(
@@ -19,3 +21,18 @@ from vpx_identity_builder.core.words import counted
 )
 def test_one_is_no_plural(count: int, nouns: tuple[str, ...], said: str) -> None:
     assert counted(count, *nouns) == said
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(0, "0"), (0.25, "0.25"), (60_000, "60000"), (1 << 20, "1048576"), (1e6, "1000000"), (1e-7, "0.0000001")],
+)
+def test_numbers_are_said_in_digits(number: float, said: str) -> None:
+    assert in_digits(number) == said
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**12), 10**12))
+def test_digits_are_the_number(number: float) -> None:
+    said = in_digits(number)
+    assert "e" not in said
+    assert float(said) == number

@@ -49,6 +49,7 @@ def test_windows_are_read_in_order_of_time_whatever_else_they_say(tmp_path: Path
         ([WHOLE, {"start_ms": 5}], "window 2: end_ms: Field required"),
         ([{**WHOLE, "start_ms": -1}], "window 1: start_ms: Input should be greater than or equal to 0"),
         ([{**WHOLE, "end_ms": 2000}], "window 1: end_ms 2000 must be after start_ms 2000"),
+        ([{"start_ms": 1234567, "end_ms": 1234567}], "window 1: end_ms 1234567 must be after start_ms 1234567"),
         ([{**WHOLE, "end_ms": "late"}], "window 1: end_ms: Input should be a valid number"),
         ([7], "window 1: Input should be an object"),
         ('[{"start_ms": 1, "end_ms": NaN}]', "window 1: end_ms: Input should be a finite number"),

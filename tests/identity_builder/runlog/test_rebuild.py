@@ -110,6 +110,8 @@ def test_environment_and_files_have_no_say(tmp_path: Path, monkeypatch: pytest.M
         ("identity_builder.face_detect_pitch=reversed", "acts before the run log is written"),
         ("face.detect.det_size=512", "acts before the run log is written"),
         ("decode.cpu_s=0", "wrong setting: decode.cpu_s must be a whole number in 1..3600, not '0' [--set]"),
+        ("decode.memory_mb=1", "decode.memory_mb must be a whole number in 64..1048576, not '1' [--set]"),
+        ("identity_builder.sharpness_floor=-1", "must be a number from 0 to 1000000 (sharpness) [--set]"),
         ("identity_builder.window_fps=20", "acts before the run log is written"),
         ("identity_builder.stop_yaw=1", "says when to stop looking at the video; `identity-builder build` it anew"),
         ("identity_builder.output_dir=elsewhere", "a rebuild stays in its folder"),

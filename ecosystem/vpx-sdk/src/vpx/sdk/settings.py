@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 
 class ModuleSettingsError(ValueError):
@@ -29,6 +30,11 @@ class NumberSetting:
     high: float
     meaning: str
 
+    @property
+    def allowed(self) -> str:
+        """The range in plain digits, such as `64..1048576`."""
+        return f"{_in_digits(self.low)}..{_in_digits(self.high)}"
+
 
 @dataclass(frozen=True)
 class SettingDescription:
@@ -42,7 +48,7 @@ class SettingDescription:
 
 def described(rows: Sequence[NumberSetting]) -> list[SettingDescription]:
     """The descriptions of numbers."""
-    return [SettingDescription(row.key, row.default, f"{row.low:g}..{row.high:g}", row.meaning) for row in rows]
+    return [SettingDescription(row.key, row.default, row.allowed, row.meaning) for row in rows]
 
 
 def environment_name(module: str, key: str) -> str:
@@ -82,12 +88,16 @@ def resolve_numbers(
         number = _number(value, whole=isinstance(row.default, int))
         if number is None or not row.low <= number <= row.high:
             kind = "a whole number" if isinstance(row.default, int) else "a number"
-            problems.append(f"{module}.{row.key} must be {kind} in {row.low:g}..{row.high:g}, not {value!r} ({origin})")
+            problems.append(f"{module}.{row.key} must be {kind} in {row.allowed}, not {value!r} ({origin})")
         else:
             values[row.key] = number
     if problems:
         raise ModuleSettingsError(module, problems)
     return values
+
+
+def _in_digits(number: float) -> str:
+    return str(int(number)) if float(number).is_integer() else format(Decimal(repr(float(number))), "f")
 
 
 def _number(value: object, *, whole: bool) -> int | float | None:
