@@ -56,3 +56,18 @@ def test_a_photo_that_cannot_be_read_is_told_once_by_name(tmp_path: Path, caplog
     assert "1 photo could not be read and is left out." in (
         tmp_path / "out" / "photos" / "identity_builder" / "result.json"
     ).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("isolated", [0, 1])
+@pytest.mark.parametrize("name", ["text.mp4", "sub/../text.mp4", "sub/link.mp4"])
+def test_a_file_that_is_no_video_is_named_as_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, isolated: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("sub").mkdir()
+    Path("text.mp4").write_text("no video")
+    Path("sub/link.mp4").symlink_to(tmp_path / "text.mp4")
+    done = call("build", name, "--set", f"decode.isolated={isolated}")
+    assert done.exit_code == 3
+    wrong = "is not a video file, or its end is missing (Invalid data found when processing input)"
+    assert done.stderr == f"error: {name}: {wrong}\n"

@@ -45,8 +45,8 @@ class Decoded:
     t_ns: int
 
 
-def check_file(path: Path, given: str) -> Path:
-    """The absolute path of a regular, non-empty local file. Raises ``SourceNotFound`` or ``SourceUnreadable``."""
+def check_file(path: Path, given: str) -> None:
+    """Raise ``SourceNotFound`` or ``SourceUnreadable`` where there is no regular, non-empty local file."""
     try:
         if path.is_dir():
             raise SourceUnreadable(path, "is a folder, not a video file")
@@ -59,7 +59,7 @@ def check_file(path: Path, given: str) -> Path:
         if path.stat().st_size == 0:
             raise SourceUnreadable(path, "the file is empty")
         with path.open("rb"):
-            return path.resolve()
+            return
     except SourceNotFound:
         raise
     except PermissionError as error:
@@ -242,7 +242,7 @@ def packet_timestamps(path: Path, limits: DecodeLimits) -> list[int]:
 def _open_container(path: Path, limits: DecodeLimits) -> InputContainer:
     """Open a local file; what it refers to may only be local too."""
     try:
-        container = av.open(f"file:{path}", metadata_errors="replace", options={"protocol_whitelist": "file"})
+        container = av.open(f"file:{path.resolve()}", metadata_errors="replace", options={"protocol_whitelist": "file"})
     except MemoryError as error:
         raise SourceUnreadable(path, NO_MEMORY) from error
     except FFmpegError as error:

@@ -146,7 +146,8 @@ class FileSource(BaseSource):
         self._decoder = self._pending = self._current = None
 
     def _checked(self) -> Path:
-        return check_file(self._path, self._given)
+        check_file(self._path, self._given)
+        return self._path
 
     def _opened(self) -> Decoder:
         if self._decoder is None:
