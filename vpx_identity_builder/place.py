@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from glob import escape
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,19 @@ from .claim import claimed_content
 from .core.results import RunResult, StopReason
 from .core.words import counted
 from .documents import RunContext
-from .errors import InputError
+from .errors import IdentityBuilderError, InputError
 from .export.atomic import refuse_foreign
 from .export.builtin import own_files
 from .export.bundle import Bundle
-from .export.folder import PublishedRun, check_writable, publish, published_run, target_folder
+from .export.folder import (
+    SET_FOLDER,
+    PublishedRun,
+    check_writable,
+    publish,
+    published_content,
+    published_run,
+    target_folder,
+)
 from .names import content_hash, frame_hash, printable, unnamed_video_id, video_id_from_stem
 from .runlog.reader import content_of
 from .runlog.schema import LOG_NAME
@@ -63,6 +72,23 @@ def app_version() -> str:
 def _claimed_content(folder: Path) -> str | None:
     """The content of the video that is being built in a folder, or whose run log is there."""
     return claimed_content(folder) or content_of(folder / LOG_NAME)
+
+
+def set_of(source: Path, settings: Settings) -> Path | None:
+    """The folder of the published set of a video, or of photos; None where there is none to be seen.
+
+    The source is read for it only where some set bears its name.
+    """
+    resolved = source.resolve()
+    name = resolved.name if resolved.is_dir() else resolved.stem
+    place = Place(settings, SourceInfo(path=source, video_id=name))
+    try:
+        if not any(place.output_dir().glob(f"{escape(place.video_id(''))}*/{SET_FOLDER}")):
+            return None
+        target = place.target()
+        return target if published_content(target) is not None else None
+    except (IdentityBuilderError, PermissionError):
+        return None
 
 
 def check_memory(settings: Settings) -> None:

@@ -33,7 +33,7 @@ from vpx_identity_builder.errors import BusyError, ExportError, InputError, Sett
 from vpx_identity_builder.export.folder import check_writable
 from vpx_identity_builder.module import IdentityBuilder
 from vpx_identity_builder.names import printable
-from vpx_identity_builder.place import FINISHED, check_memory
+from vpx_identity_builder.place import FINISHED, check_memory, set_of
 from vpx_identity_builder.recovery import way_back
 from vpx_identity_builder.remarks import photos_left_out
 from vpx_identity_builder.settings import resolve
@@ -222,6 +222,8 @@ def _say_interrupted(source: Path, module: IdentityBuilder | None) -> None:
     said = "nothing is published"
     if module is not None and module.output_path is not None:
         said = module.kept_earlier or "what was seen so far is published"
+    elif module is not None and (there := set_of(source, module.settings)) is not None:
+        said = f"nothing new is published, and the set in {there} stays as it is"
     say(f"{_shown(source)}: interrupted; {said}")
 
 

@@ -18,7 +18,7 @@ from tests.ecosystem.upstream import RIDER, picture
 ROOT = Path(__file__).parents[3]
 PHOTOS = 200
 SCRIPT = """
-import sys, time
+import os, sys, time
 from tests.ecosystem.upstream import FakeDetect, FakeExpression, FakeVision
 from vpx.runner import LiteRunner
 from vpx.sdk import Module
@@ -27,6 +27,11 @@ from vpx_identity_builder.commands import build
 
 class Slow(Module):
     name = "slow"
+
+    def initialize(self):
+        if os.environ.get("STRUCK") == "early":
+            print("starting", flush=True)
+            time.sleep(1)
 
     def process(self, frame, deps=None):
         time.sleep(0.05)
@@ -46,7 +51,7 @@ main()
 """
 
 
-def started(folder: Path, output: Path) -> subprocess.Popen[str]:
+def started(folder: Path, output: Path, struck: str = "") -> subprocess.Popen[str]:
     if not folder.exists():
         folder.mkdir()
         for index in range(PHOTOS):
@@ -57,7 +62,7 @@ def started(folder: Path, output: Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": paths},
+        env={**os.environ, "PYTHONPATH": paths, "STRUCK": struck},
     )
 
 
@@ -106,6 +111,23 @@ def test_a_signal_leaves_an_interrupted_set_that_saw_more(tmp_path: Path) -> Non
     assert said_of_it == [f"error: {tmp_path / 'ride'}: interrupted; {kept_words}"]
     assert document(tmp_path / "out", "ride") == more
     assert sorted(path.name for path in kept.parents[1].iterdir()) == ["identity_builder", "run.sqlite"]
+
+
+def test_a_signal_before_the_first_frame_says_that_an_earlier_set_stays_and_where(tmp_path: Path) -> None:
+    ride, kept = tmp_path / "ride", tmp_path / "out" / "ride" / "identity_builder"
+    said_of_it = []
+    for when in ("early", "", "early"):
+        process = started(ride, tmp_path / "out", when)
+        assert said(process) == ("starting\n" if when else "working\n")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 130, err
+        said_of_it.append(err.splitlines()[-1])
+    assert said_of_it == [
+        f"error: {ride}: interrupted; nothing is published",
+        f"error: {ride}: interrupted; what was seen so far is published",
+        f"error: {ride}: interrupted; nothing new is published, and the set in {kept} stays as it is",
+    ]
 
 
 def test_the_second_signal_ends_at_once(tmp_path: Path) -> None:
