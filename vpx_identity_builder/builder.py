@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 
+from .core.afterwards import SeenFrame, choosing_among
 from .core.cast import Cast, Rider, forget_least_seen, join_all, joining_due, keep_apart, new_rider, stability_of
 from .core.clock import Clock
 from .core.conditions import counted
@@ -17,8 +19,7 @@ from .core.gates import loose_failure, passes_strict
 from .core.meeting import doubles, met
 from .core.mirror import with_pitch_reversed
 from .core.offer import Scales, consider
-from .core.pair import PairSlots
-from .core.pair_offer import draft_pair
+from .core.pair_offer import offer_pair
 from .core.persons import Evidence, Person, observed
 from .core.policy import AS_DESIGNED, Policy
 from .core.prototype import with_unit_vectors
@@ -91,6 +92,24 @@ class IdentitySetBuilder:
         if len(self._waiting) > 1:
             self._process(self._waiting.pop(0))
 
+    def catch_up(self) -> None:
+        """Look at what waits for a successor; none comes any more."""
+        waiting, self._waiting = self._waiting, []
+        for frame in waiting:
+            self._process(frame)
+
+    def branched(self) -> IdentitySetBuilder:
+        """A builder that has seen the same and goes its own way from here; it is not watched."""
+        branch = copy(self)
+        branch.faults, branch._fates = self.faults.copy(), self._fates.copy()
+        branch._waiting, branch._person_of, branch._renamed = [*self._waiting], {**self._person_of}, {**self._renamed}
+        branch.watch = None
+        return branch
+
+    def choose_among(self, frames: Sequence[SeenFrame]) -> None:
+        """Forget all candidates but those of these frames, which were looked at before, in this order."""
+        self._cast = choosing_among(self._cast, frames, self._renamed, self._frames, self.scales, self.config)
+
     def finish(
         self,
         stop_reason: StopReason,
@@ -102,13 +121,12 @@ class IdentitySetBuilder:
         `reversed_pitch`: sources of head poses whose pitch proved to have the opposite sign in this video.
         """
         if self._result is None:
-            for frame in self._waiting:
-                self._process(frame)
+            self.catch_up()
             settled = self._settled(stop_reason, reversed_pitch)
             self.final_numbers = settled.final_numbers({*self._cast.riders, *self._renamed}, self._renamed)
             self.published = settled.numbers
             self._result = self._result_of(settled, stop_reason, models)
-            self._waiting, self._tracklets, self._person_of, self._cast = [], (), {}, Cast()
+            self._tracklets, self._person_of, self._cast = (), {}, Cast()
             self.last_fates = ()
         return self._result
 
@@ -190,7 +208,9 @@ class IdentitySetBuilder:
         self._join(before)
         last = [(fate, self._person_of[fate.assignment.tracklet.number]) for fate in fates]
         self.last_fates = tuple(fate if fate.person == n else replace(fate, person=n) for fate, n in last)
-        self._take_pair(frame)
+        self._cast = offer_pair(
+            self._cast, self.last_fates, frame.bystanders, frame.encode, self._frames, self.scales, self.config
+        )
         self._cast, gone = forget_least_seen(self._cast, set(self._person_of.values()), self.config.persons.max_tracked)
         if gone:
             self.faults["persons_forgotten"] += len(gone)
@@ -288,22 +308,3 @@ class IdentitySetBuilder:
             settled=assignment.settled,
             recognised=stability is None or stability >= self.scales.face_id.tau_split,
         )
-
-    def _take_pair(self, frame: WaitingFrame) -> None:
-        """Offer the two leading persons' faces as a pair image (§12)."""
-        if len(self.last_fates) < 2 or self.config.selection.pair_max == 0:
-            return
-        leading, _ = self._cast.ranked(self._frames, self.config)
-        found = {f.person: f.assignment for f in self.last_fates if f.person in {p.number for p, _ in leading[:2]}}
-        if len(found) < 2:
-            return
-        faces = [(self._cast.riders[number], assignment) for number, assignment in found.items()]
-        everybody = [*(fate.assignment.sample for fate in self.last_fates), *frame.bystanders]
-        slots = self._cast.pairs.get(frozenset(found), PairSlots())
-        draft = draft_pair(faces, everybody, slots, self.scales, self.config)
-        if draft is not None:
-            image = frame.encode(draft.pair.crop_box)
-            if image is None:
-                return
-            pair = replace(draft.pair, image=image)
-            self._cast = self._cast.with_pairs(frozenset(found), slots.with_pair(pair, draft.score))

@@ -19,7 +19,7 @@ from .names import printable
 from .place import app_version
 from .program import program_of
 from .recorder import as_logged, people_of
-from .replay import CropId, Fate, crops_of, replay, run_of, with_pictures
+from .replay import CropId, Fate, crops_of, looked_through, run_of, with_pictures
 from .run import Run
 from .runlog.codec import MalformedError
 from .runlog.finalize import Recorded, pictures_of, recorded_result, settle_again
@@ -82,15 +82,15 @@ def replayed(log: RunLog, settings: Settings, source: SourceFrames | None = None
 
     Raises `RunLogError`.
     """
-    made = replay(log, settings)
+    seen = looked_through(log, settings)
+    made = seen.chosen()
     wanted = crops_of(made.result)
     pictures = {crop: image for crop in wanted if (image := _logged(log, settings, crop)) is not None}
     missing = wanted - set(pictures)
     decoded = _decoded(log, missing, source, settings) if missing and source is not None else {}
     lost = missing - set(decoded)
     if lost:
-        held = log.crop_keys()
-        made = replay(log, settings, lambda crop: crop in held)
+        made = seen.chosen(of_kept=True)
         pictures, decoded = {crop: log.crop(*crop) or b"" for crop in crops_of(made.result)}, {}
     result = with_pictures(made.result, {**pictures, **decoded})
     people = people_of(made.run.builder, made.gone, log.ending.erased)

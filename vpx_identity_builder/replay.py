@@ -6,11 +6,12 @@ While the frames go by, a crop is only a token; the pictures of what is chosen a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .core.afterwards import SeenFrame
 from .core.fates import FaceFate
 from .core.frame_views import Encoder
 from .core.pair_choice import notes_of_fewer
@@ -34,7 +35,6 @@ SAME_VECTOR = 1.0 - 1e-5
 
 CropId = tuple[int, IntBox]
 """Number of a logged frame, and a box in it."""
-Allowed = Callable[[CropId], bool]
 Fate = tuple[int, int, int, str]
 """Frame, face, person number, reason code."""
 
@@ -54,34 +54,55 @@ class Replay:
     gone: tuple[int, ...] = ()
 
 
-def replay(log: RunLog, settings: Settings, allowed: Allowed | None = None) -> Replay:
-    """Feed a log to a new run and finish it; images are tokens (see `crop_of`). `allowed`: which crops may be kept.
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A log that was looked at to its end, before anything is chosen.
 
-    People who left the log are not published. Raises `RunLogError` for a damaged log.
+    `pictured`: the frames of which the log holds pictures, in the order they were looked at. Others: see `Replay`.
     """
-    ghosts = log.stand_ins()
-    most = settings.config.persons.max_persons
-    made = _once(log, settings, allowed)
-    for extra in range(1, len(made.result.persons) + len(made.result.unpublished) + 1):
-        gone = [person.person_id for person in made.result.persons if _is_one_of(person, ghosts)]
-        if len(gone) < extra:
-            return _numbered(made, gone, log.ending.erased, settings)
-        made = _once(log, _publishing(settings, most + len(gone)), allowed)
-    return _numbered(made, [person.person_id for person in made.result.persons], log.ending.erased, settings)
+
+    log: RunLog
+    run: Run
+    fates: tuple[Fate, ...]
+    places: Mapping[tuple[int, int], tuple[int, Box]]
+    pictured: tuple[SeenFrame, ...]
+
+    def chosen(self, of_kept: bool = False) -> Replay:
+        """What would be published; images are tokens (see `crop_of`). People who left the log are not published.
+
+        `of_kept`: of the pictures that the log holds alone.
+        """
+        log, ghosts = self.log, self.log.stand_ins()
+        gone: list[int] = []
+        while True:
+            made = self._finished(len(gone), of_kept)
+            more = [person.person_id for person in made.result.persons if _is_one_of(person, ghosts)]
+            if len(more) <= len(gone):
+                return _numbered(made, more, log.ending.erased)
+            gone = more
+
+    def _finished(self, more: int, of_kept: bool) -> Replay:
+        """With room for so many more people than the settings allow."""
+        run = self.run.branched()
+        persons = run.builder.config.persons
+        room = replace(persons, max_persons=persons.max_persons + more)
+        run.builder.config = replace(run.builder.config, persons=room)
+        if of_kept:
+            run.builder.choose_among(self.pictured)
+        result = run.finish(self.log.ending.reason or StopReason.INTERRUPTED)
+        return Replay(run, result, self.fates, self.places)
 
 
-def _numbered(made: Replay, gone: Sequence[int], erased: Collection[int], asked: Settings) -> Replay:
-    """Without those who had left and without the numbers of those who were erased, and with the settings that were
-    asked for: the run may have published more people."""
+def replay(log: RunLog, settings: Settings) -> Replay:
+    """Feed a log to a new run and finish it. Raises `RunLogError` for a damaged log."""
+    return looked_through(log, settings).chosen()
+
+
+def _numbered(made: Replay, gone: Sequence[int], erased: Collection[int]) -> Replay:
+    """Without those who had left, and without the numbers of those who were erased."""
     if not gone and not erased:
         return made
-    made.run.settings = asked
     return replace(made, result=without(made.result, gone, erased), gone=tuple(gone))
-
-
-def _publishing(settings: Settings, most: int) -> Settings:
-    persons = replace(settings.config.persons, max_persons=most)
-    return replace(settings, config=replace(settings.config, persons=persons))
 
 
 def run_of(log: RunLog, settings: Settings) -> Run:
@@ -91,35 +112,42 @@ def run_of(log: RunLog, settings: Settings) -> Run:
     return run
 
 
-def _once(log: RunLog, settings: Settings, allowed: Allowed | None) -> Replay:
+def looked_through(log: RunLog, settings: Settings) -> Seen:
+    """Feed a log to a new run. Raises `RunLogError` for a damaged log."""
     run = run_of(log, settings)
     fates: list[Fate] = []
-    seen: dict[tuple[int, int], tuple[int, Box]] = {}
-    recent: dict[int, dict[Box, int]] = {}
+    places: dict[tuple[int, int], tuple[int, Box]] = {}
+    waiting: dict[int, tuple[LoggedFrame, SeenFrame]] = {}
+    pictured: list[SeenFrame] = []
+    crops = log.crop_keys()
+    frames_with_crops = {frame for frame, _ in crops}
 
     def note(arrival: int, found: Sequence[FaceFate]) -> None:
-        places = recent.pop(arrival, {})
+        frame, seen = waiting.pop(arrival)
+        place_of = {sample.bbox: place for place, sample in reversed(list(enumerate(frame.translation.samples)))}
         fates.extend(
-            (arrival, places[fate.assignment.sample.bbox], fate.person, fate.code)
+            (frame.seq, place_of[fate.assignment.sample.bbox], fate.person, fate.code)
             for fate in found
-            if fate.assignment.sample.bbox in places
+            if fate.assignment.sample.bbox in place_of
         )
+        if frame.seq in frames_with_crops:
+            pictured.append(replace(seen, fates=tuple(found)))
 
     run.builder.watch = note
     told = log.told() if log.header.told_by == occlusion_fingerprint() else {}
-    for frame in log.frames(told):
-        faces = frame.translation.samples
-        seen.update({(frame.seq, place): (sample.t_ns, sample.bbox) for place, sample in enumerate(faces)})
-        recent[frame.seq] = {sample.bbox: place for place, sample in reversed(list(enumerate(faces)))}
+    for arrival, frame in enumerate(log.frames(told), 1):
+        samples = frame.translation.samples
+        places.update({(frame.seq, place): (sample.t_ns, sample.bbox) for place, sample in enumerate(samples)})
         people, outlines = _apart(frame, run.understand(frame.translation))
+        waiting[arrival] = frame, SeenFrame((), tuple(outlines), _encoder(frame, crops))
         try:
-            run.builder.add(frame.t_ns, people, _encoder(frame, allowed), bystanders=outlines)
+            run.builder.add(frame.t_ns, people, _encoder(frame), bystanders=outlines)
         except Exception as error:  # noqa: BLE001 - what broke the run breaks the replay too; the rest is still worth it
             logger.warning("frame %d of %s left out: %s: %s", frame.seq, log.path, type(error).__name__, error)
             run.builder.faults["unreadable_frame"] += 1
+    run.builder.catch_up()
     run.builder.faults.update(log.ending.faults)
-    result = run.finish(log.ending.reason or StopReason.INTERRUPTED)
-    return Replay(run, result, tuple(fates), seen)
+    return Seen(log, run, tuple(fates), places, tuple(pictured))
 
 
 def _apart(frame: LoggedFrame, samples: Sequence[FaceSample]) -> tuple[Sequence[FaceSample], Sequence[FaceSample]]:
@@ -130,13 +158,14 @@ def _apart(frame: LoggedFrame, samples: Sequence[FaceSample]) -> tuple[Sequence[
     return [s for s, kind in kinds if kind != OUTLINE], [s for s, kind in kinds if kind == OUTLINE]
 
 
-def _encoder(frame: LoggedFrame, allowed: Allowed | None) -> Encoder:
+def _encoder(frame: LoggedFrame, held: Collection[CropId] | None = None) -> Encoder:
+    """Gives tokens (see `crop_of`) of crops that show nobody who left; of those that are `held` alone, where given."""
     samples, hidden = frame.translation.samples, any(frame.anonymous)
 
     def encode(box: IntBox) -> bytes | None:
         if hidden and is_spoilt(box, samples, frame.anonymous):
             return None
-        if allowed is not None and not allowed((frame.seq, box)):
+        if held is not None and (frame.seq, box) not in held:
             return None
         return " ".join(str(number) for number in (frame.seq, *box)).encode()
 

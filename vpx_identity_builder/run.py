@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,13 @@ class Run:
         """Count what is wrong with the input as a whole."""
         self.builder.faults[name] += count
         self.recorder.fault(name, count)
+
+    def branched(self) -> Run:
+        """A run that has seen the same and goes its own way from here; nothing that it sees is logged."""
+        branch = copy(self)
+        branch.builder = self.builder.branched()
+        branch.recorder = Recorder(self.place, branch.builder.kept_crops, None)
+        return branch
 
     def finish(self, reason: StopReason) -> RunResult:
         """The sets, with the pitch turned round of sources that proved to give it with the opposite sign."""

@@ -6,12 +6,14 @@ Both pass the strict gate, are surely who they are taken for, have their eyes op
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import geometry
 from .buckets import EYES_CLOSED, classify
-from .cast import Rider
+from .cast import Cast, Rider
 from .config import Config
+from .fates import FaceFate
+from .frame_views import Encoder
 from .gates import passes_strict
 from .meeting import is_confirmed
 from .offer import Scales, crop_box, other_boxes
@@ -27,6 +29,33 @@ class PairDraft:
 
     pair: PairCandidate
     score: float
+
+
+def offer_pair(
+    cast: Cast,
+    fates: Sequence[FaceFate],
+    bystanders: Sequence[FaceSample],
+    encode: Encoder,
+    frames_total: int,
+    scales: Scales,
+    cfg: Config,
+) -> Cast:
+    """One frame's faces of the two who lead after so many frames offered as a pair image (§12)."""
+    if len(fates) < 2 or cfg.selection.pair_max == 0:
+        return cast
+    ranked, _ = cast.ranked(frames_total, cfg)
+    leading = {person.number for person, _ in ranked[:2]}
+    found = {fate.person: fate.assignment for fate in fates if fate.person in leading}
+    if len(found) < 2:
+        return cast
+    faces = [(cast.riders[number], assignment) for number, assignment in found.items()]
+    everybody = [*(fate.assignment.sample for fate in fates), *bystanders]
+    slots = cast.pairs.get(frozenset(found), PairSlots())
+    draft = draft_pair(faces, everybody, slots, scales, cfg)
+    image = None if draft is None else encode(draft.pair.crop_box)
+    if draft is None or image is None:
+        return cast
+    return cast.with_pairs(frozenset(found), slots.with_pair(replace(draft.pair, image=image), draft.score))
 
 
 def draft_pair(

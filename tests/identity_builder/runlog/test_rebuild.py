@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -15,6 +17,7 @@ from vpx_identity_builder.cli import app
 from vpx_identity_builder.hooks import hookimpl
 from vpx_identity_builder.module import IdentityBuilder
 from vpx_identity_builder.runlog.reader import RunLog
+from vpx_identity_builder.runlog.rows import LoggedFrame
 
 from .rides import feed, killed, published, ride, started
 
@@ -222,6 +225,20 @@ def test_pictures_that_are_gone_are_reported_and_the_best_kept_stand_in(tmp_path
     result = json.loads((tmp_path / "ride" / "identity_builder" / "result.json").read_text())
     assert len(result["persons"]) == 2
     assert all(person["coverage_count"] for person in result["persons"])
+
+
+def test_a_log_is_read_once_also_where_pictures_are_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ride(tmp_path, run_log_crops_mb=0)
+    frames_of, readings = RunLog.frames, list[Path]()
+
+    def counted(self: RunLog, *args: Any) -> Iterator[LoggedFrame]:
+        readings.append(self.path)
+        return frames_of(self, *args)
+
+    monkeypatch.setattr(RunLog, "frames", counted)
+    done = call("rebuild", tmp_path / "ride", "--set", "identity_builder.smoothing_alpha=0.5")
+    assert (done.exit_code, "the best kept stand in" in done.stderr) == (0, True)
+    assert readings == [tmp_path / "ride" / "run.sqlite"]
 
 
 def test_nothing_is_replaced_where_no_picture_is_left(tmp_path: Path) -> None:
