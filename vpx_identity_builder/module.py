@@ -21,7 +21,7 @@ from .observations_read import BAD_INPUT
 from .observations_vision import look_through
 from .place import Place, SourceInfo, check_memory
 from .recovery import tidy, way_back
-from .remarks import FRAME_LIMIT, TRUNCATED, UNREADABLE_PART, recognitions, run_notes
+from .remarks import FRAME_LIMIT, TRUNCATED, UNREADABLE_PART, log_loss, recognitions, run_notes
 from .run import Run
 from .settings import Settings, resolve
 from .settings_sources import misspelt_variables, unread_tables
@@ -267,7 +267,8 @@ class IdentityBuilder(Module):
         self.hook_faults = tuple(run.hooks.faults)
         self.kept_earlier = run.place.kept_earlier
         self._photos = bool(run.source.files)
-        self.remarks = (*run_notes(self.result, photos=self._photos), *recognitions(self.result))
+        remarks = run_notes(self.result, photos=self._photos)
+        self.remarks = (*remarks, *recognitions(self.result), *log_loss(run.recorder.loss))
         self._unpublished, self._source, self._stop_signalled = None, SourceInfo(), False
         return self.result
 

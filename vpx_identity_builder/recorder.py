@@ -36,14 +36,14 @@ _NAMES_TRIED = 3
 
 
 class Recorder:
-    """Keeps the log of one run. `tidy` is called before the log is begun. `lost` is true once a log was given up.
+    """Keeps the log of one run. `tidy` is called before the log is begun. `loss`: why a wanted log was given up.
 
     `frames`: how many were logged; of a log that was given up, no more than so many are in it.
     """
 
     def __init__(self, place: Place, pooled: Callable[[], set[CropKey]], tidy: Tidier | None) -> None:
         self.place = place
-        self.lost = False
+        self.loss = ""
         self.frames = 0
         self._beside_another = False
         self._pooled, self._tidy = pooled, tidy
@@ -51,6 +51,11 @@ class Recorder:
         self._partial: Path | None = None
         self._early: list[tuple[str, Mapping[str, object]]] = []
         self._claim = Claim()
+
+    @property
+    def lost(self) -> bool:
+        """True once a wanted log was given up."""
+        return bool(self.loss)
 
     @property
     def is_on(self) -> bool:
@@ -94,8 +99,9 @@ class Recorder:
         self._beside_another = True
         if self.place.source.announced:
             raise BusyError(target.parent)
-        logger.warning("no run log is kept: another build of this video is running in %s", target.parent)
-        self.lost = self.place.settings.output.run_log
+        busy = f"another build of this video is running in {target.parent}"
+        logger.warning("no run log is kept: %s", busy)
+        self.loss = busy if self.place.settings.output.run_log else ""
         return False
 
     def _tidy_up(self, folder: Path) -> None:
@@ -175,6 +181,7 @@ class Recorder:
             finalize(log.path, result, tau_split, program)
         except IdentityBuilderError as error:
             logger.warning("the run log is removed, as it cannot be completed: %s", error)
+            self.loss = str(error)
             self._remove(log.path)
             self._remove_earlier()
 
@@ -226,8 +233,9 @@ class Recorder:
         except BusyError:
             raise
         except (IdentityBuilderError, OSError) as error:
-            logger.warning("%s: %s", consequence, error if isinstance(error, IdentityBuilderError) else error.strerror)
-            self.lost, self._partial = True, None if self._log is None else self._log.path
+            self.loss = str(error if isinstance(error, IdentityBuilderError) else error.strerror)
+            logger.warning("%s: %s", consequence, self.loss)
+            self._partial = None if self._log is None else self._log.path
             self._close_log()
 
     def _remove_partial(self) -> None:

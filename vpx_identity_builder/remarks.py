@@ -43,6 +43,12 @@ def recognitions(result: RunResult) -> list[str]:
     return [f"person {number} is recognised: {name!r} of the memory bank" for number, name in names.items() if name]
 
 
+def log_loss(why: str) -> list[str]:
+    """What follows from a run log that was wanted and is not there; nothing where nothing was lost."""
+    said = "The set is complete, but there is no run log, so `rebuild` can do nothing with it until it is built anew"
+    return [f"{said}: {why}"] if why else []
+
+
 def _unseen(result: RunResult, photos: bool) -> Iterator[str]:
     """What of the source was not looked at."""
     faults: Mapping[str, int] = result.faults

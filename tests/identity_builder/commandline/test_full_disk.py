@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from vpx_identity_builder import recorder
 from vpx_identity_builder.errors import RunLogError
 from vpx_identity_builder.export.files import LocalFiles
 from vpx_identity_builder.runlog.writer import RunLogWriter
 from vpx_identity_builder.translation import Translation
 
 from .test_command_line import call, photo_folder
+
+NOBODY = 4
+"""No face is on the photos."""
 
 
 @pytest.mark.parametrize("logged", [True, False])
@@ -67,3 +71,33 @@ def test_a_disk_that_was_full_for_the_log_too_ends_with_what_is_left_of_it(
         done = call("build", photos, "-o", tmp_path / "out")
     assert (done.exit_code, f"No space left on device; {way}" in done.stderr) == (1, True), done.output
     assert len(seen) == logged + 1
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["while the run goes on", "after its end"])
+def test_a_log_that_alone_could_not_be_written_is_told_beside_the_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    photos, run = photo_folder(tmp_path), tmp_path / "out" / "photos"
+
+    def full(self: object, *_args: object) -> None:
+        raise RunLogError(run / "run.sqlite", "database or disk is full")
+
+    with monkeypatch.context() as broken:
+        if late:
+            broken.setattr(recorder, "finalize", full)
+        else:
+            broken.setattr(RunLogWriter, "frame", full)
+        done = call("build", photos, "-o", tmp_path / "out")
+    why = f"run log {run / 'run.sqlite'}: database or disk is full"
+    said = "The set is complete, but there is no run log, so `rebuild` can do nothing with it until it is built anew"
+    assert done.exit_code == NOBODY, done.output
+    assert f"note: {photos}: {said}: {why}\n" in done.stderr
+    assert (run / "identity_builder" / "result.json").is_file()
+    assert not list(run.glob("*.sqlite*"))
+
+
+@pytest.mark.parametrize("wanted", ["true", "false"])
+def test_of_a_log_that_was_written_or_not_wanted_nothing_is_told(tmp_path: Path, wanted: str) -> None:
+    done = call("build", photo_folder(tmp_path), "-o", tmp_path / "out", "--set", f"identity_builder.run_log={wanted}")
+    assert (done.exit_code, "run log" in done.stderr) == (NOBODY, False)
+    assert (tmp_path / "out" / "photos" / "run.sqlite").is_file() == (wanted == "true")
