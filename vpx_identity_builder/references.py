@@ -28,6 +28,7 @@ from vpx_identity_builder.core.conditioning import (
     parse_ratio,
 )
 from vpx_identity_builder.core.results import SetName
+from vpx_identity_builder.cues import cues_for
 from vpx_identity_builder.errors import QueryError
 from vpx_identity_builder.published import PublishedImage, PublishedPerson, find_set, read_person
 
@@ -42,14 +43,18 @@ LABELS: Mapping[str, Mapping[str, str]] = {
     "pitch": dict(zip(PITCH_LABELS, PITCH_BINS, strict=True)),
 }
 AUTO = "auto"
+COVERED = "occluded"
+"""The challenge condition whose cues tell what a covered face should not teach."""
+COVERED_BINS = ("partial", "heavy")
+"""Occlusion bins of faces that are known to be covered in part."""
 
 
 @dataclass(frozen=True, slots=True)
 class References:
     """What a generator is given: image paths, anchors first, and what to avoid.
 
-    `avoid` are constraint cues of all of the person's challenge images (§8), for a negative prompt. `ratio_why` says
-    where the ratio is from, `notes` what differs from what was asked for.
+    `avoid` are constraint cues of all of the person's challenge images (§8) and of what covers the face in these, for a
+    negative prompt. `ratio_why` says where the ratio is from, `notes` what differs from what was asked for.
     """
 
     person_id: int
@@ -143,7 +148,7 @@ def select_refs(
     allocation = allocate(advice.ratio, count, {name: len(images) for name, images in ordered.items()})
     chosen = [image for name, images in ordered.items() for image in images[: allocation.given[name]]]
     notes = (*_notes(allocation), *_lost(person))
-    return References(person_id, tuple(chosen), advice.ratio, advice.why, _avoid(person), notes)
+    return References(person_id, tuple(chosen), advice.ratio, advice.why, _avoid(person, chosen), notes)
 
 
 def _given(ratio: Ratio | str) -> Advice:
@@ -166,14 +171,21 @@ def measured(person: PublishedPerson) -> Measured:
 
 
 def _ordered(person: PublishedPerson, asked: Wanted) -> dict[SetName, list[PublishedImage]]:
-    """Images per set in the order in which they are taken. Raises `QueryError` where nothing has the wanted bins."""
+    """Images per set in the order in which they are taken; in coverage, covered faces come last.
+
+    Raises `QueryError` where nothing has the wanted bins.
+    """
     by_set: dict[SetName, list[PublishedImage]] = {name: [] for name in SetName}
     for image in person.images:
         by_set[SetName(image.meta.type)].append(image)
     if not any(map(asked.admits, person.images)):
         raise QueryError(_nothing(person, asked))
     anchors = sorted(by_set[SetName.ANCHOR], key=lambda image: not asked.admits(image))
-    coverage = spread(filter(asked.admits, by_set[SetName.COVERAGE]), ("yaw", "pitch", "expression"))
+    clear, covered = list[PublishedImage](), list[PublishedImage]()
+    for image in filter(asked.admits, by_set[SetName.COVERAGE]):
+        (covered if is_covered(image) else clear).append(image)
+    axes = ("yaw", "pitch", "expression")
+    coverage = [*spread(clear, axes), *spread(covered, axes)]
     challenge = spread(filter(asked.admits, by_set[SetName.CHALLENGE]), ("condition",))
     return {SetName.ANCHOR: anchors, SetName.COVERAGE: coverage, SetName.CHALLENGE: challenge}
 
@@ -213,8 +225,14 @@ def _nothing(person: PublishedPerson, asked: Wanted) -> str:
     return f"none of that kind: person {number} has no image with {asked}; there are images with {'; '.join(there)}"
 
 
-def _avoid(person: PublishedPerson) -> tuple[str, ...]:
-    cues = (image.meta.details.cues for image in person.images)
+def is_covered(image: PublishedImage) -> bool:
+    """True where something is known to cover a part of the face."""
+    return image.meta.occlusion_bin in COVERED_BINS
+
+
+def _avoid(person: PublishedPerson, chosen: Iterable[PublishedImage]) -> tuple[str, ...]:
+    cues = [image.meta.details.cues for image in person.images]
+    cues += [cues_for(COVERED) for image in chosen if is_covered(image)]
     return tuple(dict.fromkeys(text for found in cues if found is not None for text in found.avoid))
 
 

@@ -120,7 +120,8 @@ class ResultMeta(Document):
 class ReferencesMeta(Document):
     """What `identity-builder query --json` prints: references for a generator, anchors first.
 
-    `avoid`: what the person's challenge images show and a generator should not learn, for a negative prompt.
+    `avoid`: what the person's challenge images show, or covers a face of these, and a generator should not learn: for a
+    negative prompt.
     """
 
     schema_version: Literal[1] = 1

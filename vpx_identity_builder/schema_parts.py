@@ -143,5 +143,6 @@ class ReferenceImage(Document):
     pitch_bin: str
     expression_bin: str
     lighting_bin: str
+    occlusion_bin: str
     quality_score: Unit
     condition: str | None

@@ -69,6 +69,7 @@ def document(found: References) -> ReferencesMeta:
                 pitch_bin=image.meta.pitch_bin,
                 expression_bin=image.meta.expression_bin,
                 lighting_bin=image.meta.lighting_bin,
+                occlusion_bin=image.meta.occlusion_bin,
                 quality_score=image.meta.quality_score,
                 condition=image.meta.details.condition,
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from .buckets import HEAVY_OCCLUSION_ABOVE, PITCH_EDGES, YAW_BINS, YAW_EDGES
+from .buckets import HEAVY_OCCLUSION_ABOVE, PITCH_EDGES, UNKNOWN, YAW_BINS, YAW_EDGES
 from .config import Config
 from .eligible import Judged, is_anchor
 from .extremes import Extremes, Span
@@ -23,12 +23,16 @@ LEFT_OUT = {
 
 
 def set_notes(
-    items: Sequence[Judged], anchors: int, challenge: int, extremes: Extremes, cfg: Config
+    items: Sequence[Judged], anchors: Sequence[Judged], challenge: int, extremes: Extremes, cfg: Config
 ) -> tuple[str, ...]:
-    """Notes for so many anchors and challenge images chosen of a person's candidates."""
+    """Notes for these anchors and so many challenge images chosen of a person's candidates."""
     notes = []
-    if anchors < cfg.selection.anchors_min:
-        notes.append(_on_anchors(items, anchors, cfg))
+    if len(anchors) < cfg.selection.anchors_min:
+        notes.append(_on_anchors(items, len(anchors), cfg))
+    untold = sum(anchor.buckets.occlusion == UNKNOWN for anchor in anchors)
+    if untold:
+        of_all = f"{untold} of {counted(len(anchors), 'anchor')}"
+        notes.append(f"{of_all}: whether something covers the face could not be told; look before you use them")
     if challenge < cfg.selection.challenge_min:
         seen = "; ".join((*_seen(extremes, cfg), *_left_out(extremes)))
         notes.append(

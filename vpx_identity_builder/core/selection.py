@@ -216,7 +216,7 @@ def choose(
         tuple(image for image in images if image.set_name is SetName.ANCHOR),
         tuple(image for image in images if image.set_name is SetName.COVERAGE),
         tuple(image for image in images if image.set_name is SetName.CHALLENGE),
-        set_notes(choice.items, len(anchors), len(challenge), extremes, cfg),
+        set_notes(choice.items, [choice.items[index] for index in anchors], len(challenge), extremes, cfg),
         achieved(choice.worths, choice.chosen, where.groups(cfg)),
     )
 

@@ -289,6 +289,14 @@ def test_the_note_on_anchors_accounts_for_every_face_that_was_kept() -> None:
         assert words in note
 
 
+def test_anchors_of_which_nobody_knows_whether_they_are_covered_are_named() -> None:
+    told, untold = (frontal(5 * k, occlusion, 1.0, 200.0) for k, occlusion in enumerate((0.0, None)))
+    assert not any("covers" in note for note in sets_of([told]).notes)
+    said = "whether something covers the face could not be told; look before you use them"
+    assert f"1 of 1 anchor: {said}" in sets_of([untold]).notes
+    assert f"1 of 2 anchors: {said}" in sets_of([told, untold]).notes
+
+
 def test_names_of_the_design_page() -> None:
     items = [judged(60, Look(yaw=-20.0, smile=0.9)), judged(200, Look(yaw=-20.0, smile=0.9), vision_of=None)]
     items.append(judged(400, Look(brightness=30.0, yaw=70.0)))

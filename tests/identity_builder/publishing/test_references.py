@@ -124,6 +124,25 @@ def test_one_reference_is_an_anchor_however_few_are_asked_for(ride: Path) -> Non
     assert names(select_refs(ride, 0, 1, "0:1:0").paths) == ["cov_yaw0_pitch0_smile"]
 
 
+def test_a_covered_face_comes_last_and_is_said_to_be_covered(
+    tmp_path: Path, result_of: Callable[[int], RunResult], context: RunContext
+) -> None:
+    """The first coverage image, which was the better one, shows a hand before the face."""
+    result = result_of(1)
+    person = result.persons[0]
+    first, *others = person.coverage_images
+    covered = replace(first.candidate, buckets=replace(first.candidate.buckets, occlusion="partial"))
+    person = replace(person, coverage_images=(replace(first, candidate=covered), *others))
+    publish(replace(result, persons=(person,)), tmp_path / "identity_builder", context)
+    few, many = (select_refs(tmp_path / "identity_builder", 0, count, "0:100:0") for count in (1, 2))
+    assert names(few.paths) == [others[0].name]
+    assert names(many.paths) == [others[0].name, first.name]
+    hands = "hands or objects in front of the face"
+    assert (hands in few.avoid, hands in many.avoid) == (False, True)
+    answer = json.loads(query(tmp_path / "identity_builder", "--count", 2, "--ratio", "0:100:0", "--json").stdout)
+    assert [image["occlusion_bin"] for image in answer["images"]] == ["none", "partial"]
+
+
 def test_a_bin_that_could_not_be_told_can_be_asked_for(ride: Path) -> None:
     with pytest.raises(QueryError, match="none of that kind: person 0 has no image with pitch unknown"):
         select_refs(ride, 0, 1, buckets={"pitch": ["unknown"]})
