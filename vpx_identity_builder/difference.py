@@ -10,18 +10,15 @@ from pathlib import Path
 
 from .core.words import counted
 from .difference_moves import why_moved
-from .documents_parts import int_box, milliseconds
+from .difference_reasons import Key, Reasons, images_of_run, key_of
 from .errors import ExportError
 from .export.bundle import Bundle
 from .published import IMAGE_SUFFIXES, META_SUFFIX, RESULT, read_result
-from .reasons import in_words
 from .rebuilding import Rebuilt, encoded_otherwise
 from .runlog.reader import RunLog
 from .schema import ImageMeta, read_document
 from .schema_parts import Unpublished
 
-Key = tuple[float, tuple[int, int, int, int]]
-"""Time in ms and face box: the same face in the same frame."""
 Place = tuple[int, int]
 """Frame and face as the log numbers them."""
 STAYS = "as before"
@@ -84,23 +81,26 @@ def difference(
             shown = Shown(image.path.rpartition(".")[0], image.meta, sha256(image.data).hexdigest())
             new[shown.key] = shown
     places = (made.places or log.boxes()) if new.keys() ^ before.keys() else {}
-    faces = {place: (milliseconds(t_ns), int_box(box)) for place, (t_ns, box) in places.items()}
+    faces = {place: key_of(*seen) for place, seen in places.items()}
     was = _codes(faces, log.codes())
     now = _codes(faces, {(frame, face): code for frame, face, _, code in made.fates}) if made.fates else was
+    config, unpictured = made.run.settings.config, {key_of(*seen) for seen in made.unpictured}
+    reasons = Reasons(was, now, images_of_run(log) if new != before else {}, unpictured, config)
     people = _people(faces, _numbers(log, made))
     metas = [shown.meta for shown in new.values()]
     lines = []
     for key in sorted(new.keys() - before.keys(), key=lambda k: new[k].path):
         nobody = _not_published(key, before, people, unpublished)
-        why = f"this person was not published{nobody}" if nobody is not None else _why(was.get(key))
+        why = f"this person was not published{nobody}" if nobody is not None else reasons.came(key)
         lines.append(f"+ {new[key].path}  {_moment(key)}; before: {why}")
     for key in sorted(before.keys() - new.keys(), key=lambda k: before[k].path):
         nobody = _not_published(key, new, people, after.result.unpublished)
-        why = f"this person is not published{nobody}" if nobody is not None else _why(now.get(key))
+        why = f"this person is not published{nobody}" if nobody is not None else reasons.went(key)
         lines.append(f"- {before[key].path}  {_moment(key)}; now: {why}")
     for key in sorted(new.keys() & before.keys(), key=lambda k: new[k].path):
         if new[key].path != before[key].path:
-            why = why_moved(before[key].meta, new[key].meta, metas, made.run.settings.config.selection)
+            pair = before[key].meta, new[key].meta
+            why = why_moved(*pair, metas, config.selection, reasons.against_anchor(key))
             lines.append(f"> {before[key].path} -> {new[key].path}  {_moment(key)}; {why}")
     in_place = [(before[key], new[key]) for key in new.keys() & before.keys() if new[key].path == before[key].path]
     return [*lines, *told_in_place(in_place, encoded_otherwise(log, made.run.settings))]
@@ -172,11 +172,3 @@ def _codes(faces: Mapping[Place, Key], codes: Mapping[Place, str]) -> dict[Key, 
 
 def _moment(key: Key) -> str:
     return f"at {key[0] / 1000:.2f} s"
-
-
-def _why(code: str | None) -> str:
-    """What became of a face; one that was kept while the video ran may still have lost to others at the end."""
-    if code is None:
-        return "not looked at"
-    words = in_words(code)
-    return f"{words}; others won at the end" if words.startswith("kept") else words

@@ -16,13 +16,22 @@ LIMITS = {"anchor": ("anchors_max", "better"), "challenge": ("challenge_max", "m
 """The setting that limits a set, and what its images are before others."""
 
 
-def why_moved(was: ImageMeta, now: ImageMeta, images: Collection[ImageMeta], settings: SelectionConfig) -> str:
-    """The reason in words. `images`: all of the new set; `settings`: those that it was chosen with."""
+def why_moved(
+    was: ImageMeta,
+    now: ImageMeta,
+    images: Collection[ImageMeta],
+    settings: SelectionConfig,
+    against_anchor: str | None = None,
+) -> str:
+    """The reason in words. `images`: all of the new set; `settings`: those that it was chosen with.
+
+    `against_anchor`: why the face can be no anchor with them, as the end of a sentence.
+    """
     said = []
     if was.person_id != now.person_id:
         said.append(f"person {was.person_id} is person {now.person_id} now")
     if was.type != now.type:
-        said.append(_role(was, now, images, settings))
+        said.append(_role(was, now, images, settings, against_anchor))
     elif was.type == "challenge" and was.details.condition != now.details.condition:
         said.append(f"it stands for {_words(now.details.condition)} now, not for {_words(was.details.condition)}")
     elif was.type == "coverage" and (bins := _other_bins(was, now)):
@@ -30,7 +39,13 @@ def why_moved(was: ImageMeta, now: ImageMeta, images: Collection[ImageMeta], set
     return "; ".join(said) or "only its number changed, as others of its kind came or went"
 
 
-def _role(was: ImageMeta, now: ImageMeta, images: Collection[ImageMeta], settings: SelectionConfig) -> str:
+def _role(
+    was: ImageMeta,
+    now: ImageMeta,
+    images: Collection[ImageMeta],
+    settings: SelectionConfig,
+    against_anchor: str | None,
+) -> str:
     limit = LIMITS.get(was.type)
     most = None if limit is None else getattr(settings, limit[0])
     held = sum(image.type == was.type and image.person_id == now.person_id for image in images)
@@ -38,6 +53,8 @@ def _role(was: ImageMeta, now: ImageMeta, images: Collection[ImageMeta], setting
     failed = _failed(gate) if was.type in ("anchor", "coverage") else []
     if failed:
         reason = "; ".join(failed)
+    elif was.type == "anchor" and against_anchor is not None:
+        reason = against_anchor
     elif limit is not None and most is not None and held >= most:
         reason = f"{limit[0]} is {most}, and others are {limit[1]}"
     elif bins := _other_bins(was, now):

@@ -19,7 +19,7 @@ from .names import printable
 from .place import app_version
 from .program import program_of
 from .recorder import as_logged, people_of
-from .replay import CropId, Fate, crops_of, looked_through, run_of, with_pictures
+from .replay import CropId, Fate, crop_of, crops_of, looked_through, run_of, with_pictures
 from .run import Run
 from .runlog.codec import MalformedError
 from .runlog.finalize import Recorded, pictures_of, recorded_result, settle_again
@@ -43,9 +43,9 @@ PICTURE_KEYS = ("image_format", "jpeg_quality")
 class Rebuilt:
     """A result made from a log, and the run that a replay was.
 
-    `decoded`: pictures that came from the source. `lost`: images that were wanted but whose pictures are gone; others
-    stand in. `fates`, `places` (of the faces, see `RunLog.boxes`) and `people` (as the log's event) are empty where the
-    recorded result was taken as it is.
+    `decoded`: pictures that came from the source. `lost`: how many of the `wanted` pictures are gone; others stand in.
+    `unpictured`: the faces (time in ns, box) whose pictures these were. `fates`, `places` (of the faces, see
+    `RunLog.boxes`) and `people` (as the log's event) are empty where the recorded result was taken as it is.
     """
 
     run: Run
@@ -55,6 +55,8 @@ class Rebuilt:
     decoded: int = 0
     lost: int = 0
     people: Mapping[str, Any] = field(default_factory=dict)
+    wanted: int = 0
+    unpictured: frozenset[tuple[int, Box]] = frozenset()
 
 
 def rebuilt(log: RunLog, changes: Mapping[str, object], source: SourceFrames | None = None) -> Rebuilt:
@@ -89,12 +91,20 @@ def replayed(log: RunLog, settings: Settings, source: SourceFrames | None = None
     missing = wanted - set(pictures)
     decoded = _decoded(log, missing, source, settings) if missing and source is not None else {}
     lost = missing - set(decoded)
+    unpictured = _faces_on(made.result, lost)
     if lost:
         made = seen.chosen(of_kept=True)
         pictures, decoded = {crop: log.crop(*crop) or b"" for crop in crops_of(made.result)}, {}
     result = with_pictures(made.result, {**pictures, **decoded})
     people = people_of(made.run.builder, made.gone, log.ending.erased)
-    return Rebuilt(made.run, result, made.fates, made.places, len(decoded), len(lost), people)
+    found, gone = len(decoded), len(lost)
+    return Rebuilt(made.run, result, made.fates, made.places, found, gone, people, len(wanted), unpictured)
+
+
+def _faces_on(result: RunResult, crops: Collection[CropId]) -> frozenset[tuple[int, Box]]:
+    """Time and box of each face that is shown alone on one of these crops; `result`: of a replay."""
+    shown = [image.candidate for person in result.persons for image in person.images]
+    return frozenset((face.sample.t_ns, face.sample.bbox) for face in shown if crop_of(face.image) in crops)
 
 
 def _acquainted(log: RunLog, settings: Settings) -> Run:

@@ -119,7 +119,7 @@ def _rebuild(asked: Request, log: RunLog, own: Mapping[str, object], decode: Map
             _show(log.header, made, time.perf_counter() - start)
             typer.echo(str(target))
         _say_leaving(asked, count)
-        _say(made, asked)
+        _say(made, asked, log.header)
     if made.run.hooks.faults:
         return INTERNAL
     return 0 if made.result.persons else NOBODY
@@ -162,12 +162,24 @@ def _show(header: Header, made: Rebuilt, seconds: float) -> None:
         note(f"{name}: {remark}")
 
 
-def _say(made: Rebuilt, asked: Request) -> None:
+def _say(made: Rebuilt, asked: Request, header: Header) -> None:
     for fault in made.run.hooks.faults:
         say(str(fault))
-    if made.lost:
-        hint = "; the video is neither where it was nor here: name it with --source" if asked.source is None else ""
-        note(f"{counted(made.lost, 'picture')} wanted now, but not kept; the best kept stand in{hint}")
+    if not made.lost:
+        return
+    images = len(made.result.pair) + sum(len(person.images) for person in made.result.persons)
+    fewer = f", {counted(images, 'image')} in all" if images < made.wanted else ""
+    lost = f"{made.lost} of {counted(made.wanted, 'picture')} wanted now {'was' if made.lost == 1 else 'were'} not kept"
+    note(f"{lost}; the best kept stand in{fewer}{_where_from(asked, header)}")
+
+
+def _where_from(asked: Request, header: Header) -> str:
+    """How pictures that were not kept can be had, as the end of a sentence; empty where the video is given."""
+    if asked.source is not None:
+        return ""
+    if header.source_path is None:
+        return "; where the video lies is not in the run log: name it with --source"
+    return "; the video is neither where it was nor here: name it with --source"
 
 
 def _opener(decode: Mapping[str, str]) -> Callable[[Path], FileSource | ImageSource | IsolatedSource]:

@@ -47,7 +47,7 @@ def set_notes(
 
 def _on_anchors(items: Sequence[Judged], anchors: int, cfg: Config) -> str:
     """How many there are and why every other face that was kept is none, each counted under its first reason."""
-    reasons = Counter(reason for item in items for reason in _first_objection(item, cfg))
+    reasons = Counter(reason for item in items if (reason := objection(item, cfg)) is not None)
     left = len(items) - reasons.total() - anchors
     why = [f"{count} {reason}" for reason, count in reasons.most_common()]
     if left > 0:
@@ -58,26 +58,25 @@ def _on_anchors(items: Sequence[Judged], anchors: int, cfg: Config) -> str:
     return f"{said}: {kept} kept to choose from{', of these ' if why else ''}{', '.join(why)}"
 
 
-def _first_objection(item: Judged, cfg: Config) -> Iterator[str]:
-    """The first reason why a face is no anchor, as the end of a sentence; nothing for one that could be."""
+def objection(item: Judged, cfg: Config) -> str | None:
+    """The first reason why a face is no anchor, as the end of a sentence; None for one that could be."""
     if is_anchor(item.sample, item.buckets, item.strict.passed, cfg):
-        return
+        return None
     selection, pose = cfg.selection, item.sample.pose
     if not item.strict.passed:
         failed = next(check.name for check in item.strict.checks if not check.passed)
-        yield f"below the strict gate ({GATE_WORDS.get(failed, failed)})"
-    elif pose.yaw_deg is None:
-        yield "of unknown head pose"
-    elif abs(pose.yaw_deg) > selection.anchor_yaw_deg:
-        yield f"turned by more than {selection.anchor_yaw_deg:g} degrees"
-    elif abs(pose.pitch_deg or 0.0) > selection.anchor_pitch_deg:
-        yield f"looking up or down by more than {selection.anchor_pitch_deg:g} degrees"
-    elif abs(pose.roll_deg or 0.0) > selection.anchor_roll_deg:
-        yield f"tilted by more than {selection.anchor_roll_deg:g} degrees"
-    elif (item.sample.occlusion_ratio or 0.0) >= selection.anchor_occlusion:
-        yield "partly covered"
-    else:
-        yield "with closed eyes"
+        return f"below the strict gate ({GATE_WORDS.get(failed, failed)})"
+    if pose.yaw_deg is None:
+        return "of unknown head pose"
+    if abs(pose.yaw_deg) > selection.anchor_yaw_deg:
+        return f"turned by more than {selection.anchor_yaw_deg:g} degrees"
+    if abs(pose.pitch_deg or 0.0) > selection.anchor_pitch_deg:
+        return f"looking up or down by more than {selection.anchor_pitch_deg:g} degrees"
+    if abs(pose.roll_deg or 0.0) > selection.anchor_roll_deg:
+        return f"tilted by more than {selection.anchor_roll_deg:g} degrees"
+    if (item.sample.occlusion_ratio or 0.0) >= selection.anchor_occlusion:
+        return "partly covered"
+    return "with closed eyes"
 
 
 def _seen(extremes: Extremes, cfg: Config) -> list[str]:

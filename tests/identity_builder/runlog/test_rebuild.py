@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,6 +84,19 @@ def test_the_difference_names_what_comes_goes_and_moves(tmp_path: Path) -> None:
     assert any(line.startswith("- person_0/coverage/cov_") and line.endswith("the face is too small") for line in lines)
     assert any(line.startswith("> person_") and " -> person_" in line for line in lines)
     assert published(tmp_path) == before
+
+
+def test_the_difference_says_why_an_image_is_no_anchor_any_more_and_which_pictures_are_gone(tmp_path: Path) -> None:
+    ride(tmp_path)
+    narrow = call("rebuild", tmp_path / "ride", "--dry-run", "--set", "identity_builder.anchor_yaw_deg=1").stdout
+    assert re.search(
+        r"> person_0/anchors/.*; no longer an anchor \(turned by more than 1 degrees\), a coverage", narrow
+    )
+    other = call("rebuild", tmp_path / "ride", "--dry-run", "--set", "identity_builder.smoothing_alpha=0.5").stdout
+    assert "; now: wanted, but cut otherwise, and that picture was not kept" in other
+    shutil.rmtree(tmp_path / "ride" / "identity_builder" / "person_0" / "anchors")
+    again = call("rebuild", tmp_path / "ride", "--dry-run").stdout
+    assert re.search(r"\+ person_0/anchors/anchor_001  at .*; before: chosen by the build, but not in this set", again)
 
 
 def test_the_difference_says_of_whole_people_why_they_are_not_published(tmp_path: Path) -> None:
@@ -220,8 +234,13 @@ def test_pictures_that_are_gone_are_reported_and_the_best_kept_stand_in(tmp_path
     ride(tmp_path, run_log_crops_mb=0)
     done = call("rebuild", tmp_path / "ride", "--set", "identity_builder.smoothing_alpha=0.5")
     assert done.exit_code == 0, done.output
-    assert "note: " in done.stderr
-    assert "the best kept stand in; the video is neither where it was nor here: name it with --source" in done.stderr
+    note = done.stderr.splitlines()[-1]
+    said = r"note: (\d+) of (\d+) pictures wanted now were not kept; the best kept stand in, (\d+) images in all"
+    found = re.fullmatch(said + "; where the video lies is not in the run log: name it with --source", note)
+    assert found is not None, note
+    lost, wanted, images = map(int, found.groups())
+    assert 0 < lost <= wanted
+    assert images == len(list((tmp_path / "ride" / "identity_builder").rglob("*.jpg"))) < wanted
     result = json.loads((tmp_path / "ride" / "identity_builder" / "result.json").read_text())
     assert len(result["persons"]) == 2
     assert all(person["coverage_count"] for person in result["persons"])

@@ -78,7 +78,9 @@ def test_the_difference_to_a_set_of_other_settings_is_told_in_full(tmp_path: Pat
         == 0
     )
     lines = call("rebuild", tmp_path / "ride", "--diff").stdout.splitlines()
-    assert any(line.startswith("+ person_") and "before: kept" in line for line in lines)
+    assert any(
+        line.startswith("+ person_") and "before: chosen by the build, but not in this set" in line for line in lines
+    )
     assert not any("not looked at" in line for line in lines)
     assert published(tmp_path) == before
 
