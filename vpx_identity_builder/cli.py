@@ -45,7 +45,8 @@ def build(
             "--output",
             "-o",
             metavar="FOLDER",
-            help="Where the sets go: FOLDER/VIDEO/identity_builder. Default: output.",
+            help="Where the sets go: FOLDER/VIDEO/identity_builder. Default: output. A --set that names another "
+            "folder is refused.",
         ),
     ] = None,
     fps: Annotated[float, typer.Option(min=0.01, help="Frames per second to look at.")] = 10.0,
@@ -55,7 +56,11 @@ def build(
     ] = None,
     windows: Annotated[
         Optional[Path],  # noqa: UP045 - read at run time by typer
-        typer.Option(metavar="FILE", help="Highlight windows of the video (windows.json): look at them more densely."),
+        typer.Option(
+            metavar="FILE",
+            help="Highlight windows of the video (windows.json): look at them more densely. A --set that "
+            "names another file is refused.",
+        ),
     ] = None,
     assignments: Assignments = None,
     no_stop: Annotated[bool, typer.Option("--no-stop", help="Read the whole video, also when all is covered.")] = False,

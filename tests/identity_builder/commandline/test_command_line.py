@@ -336,6 +336,13 @@ def test_a_run_of_some_frames_only_says_that_the_video_goes_on(tmp_path: Path) -
         assert result["faults"].get("frame_limit") == (1 if name == "some" else None)
 
 
+def test_the_help_says_that_a_setting_that_contradicts_an_option_is_refused() -> None:
+    told = " ".join(call("build", "--help").stdout.split())
+    for option, until, what in (("--output FOLDER", "--fps", "folder"), ("--windows FILE", "--set", "file")):
+        about = told[told.index(option) :]
+        assert f"A --set that names another {what} is refused. {until} " in about
+
+
 @pytest.mark.parametrize(("option", "key"), [("--output", "output_dir"), ("--windows", "windows")])
 def test_an_option_and_a_setting_that_name_two_paths_are_refused(tmp_path: Path, option: str, key: str) -> None:
     photos, one, other = photo_folder(tmp_path), tmp_path / "one", tmp_path / "other"
