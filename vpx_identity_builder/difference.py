@@ -49,11 +49,11 @@ class Whose:
 
 
 def published_images(target: Path) -> dict[Key, Shown]:
-    """The images of a published set; none where there is no set. Raises `ExportError`, `DocumentError`."""
+    """The images of a published set; none where there is no set. Raises `ExportError`, `DamagedDocumentError`."""
     found = {}
     try:
         for path in sorted(target.glob(f"person_*/*/*{META_SUFFIX}")):
-            meta = read_document(ImageMeta, path.read_bytes(), path.name)
+            meta = read_document(ImageMeta, path.read_bytes(), str(path))
             beside = (path.with_name(path.name.removesuffix(META_SUFFIX) + suffix) for suffix in IMAGE_SUFFIXES)
             picture = next((sha256(image.read_bytes()).hexdigest() for image in beside if image.is_file()), None)
             shown = Shown(path.relative_to(target).as_posix().removesuffix(META_SUFFIX), meta, picture)

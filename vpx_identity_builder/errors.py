@@ -112,6 +112,12 @@ class DocumentError(IdentityBuilderError, ValueError):
         super().__init__(f"{document}: {reason}")
 
 
+class DamagedDocumentError(DocumentError):
+    """A metadata document that was written is no such document any more."""
+
+    exit_code = 3
+
+
 class QueryError(IdentityBuilderError, LookupError):
     """What was asked of a published set is not in it. The text says what there is instead."""
 

@@ -9,7 +9,7 @@ from shlex import quote
 
 from vpx_identity_builder.documents import person_folder
 from vpx_identity_builder.erasure.note import NOTE
-from vpx_identity_builder.errors import DocumentError, InputError, QueryError
+from vpx_identity_builder.errors import DamagedDocumentError, InputError, QueryError
 from vpx_identity_builder.export.bundle import SET_FOLDERS
 from vpx_identity_builder.export.folder import SET_FOLDER
 from vpx_identity_builder.runlog.schema import LOG_NAME
@@ -17,6 +17,7 @@ from vpx_identity_builder.schema import D, ImageMeta, PersonMeta, ResultMeta, re
 
 RESULT = "result.json"
 META_SUFFIX = "_meta.json"
+AGAIN = "`identity-builder rebuild` makes the set again from its run log, else `identity-builder build`"
 IMAGE_SUFFIXES = (".jpg", ".png")
 
 
@@ -74,14 +75,15 @@ def _unpublished(out: Path) -> str:
 
 
 def read_result(folder: Path) -> ResultMeta:
-    """The run summary of a set (see `find_set`). Raises `InputError` and `DocumentError`."""
+    """The run summary of a set (see `find_set`). Raises `InputError` and `DamagedDocumentError`."""
     return _read(ResultMeta, folder / RESULT)
 
 
 def read_person(folder: Path, person_id: int) -> PublishedPerson:
     """One person of a set, images in order of set and name.
 
-    Raises `QueryError` where nobody has this number, `InputError` and `DocumentError` for files that cannot be read.
+    Raises `QueryError` where nobody has this number, `InputError` and `DamagedDocumentError` for files that cannot be
+    read.
     """
     known = [person.person_id for person in read_result(folder).persons]
     if person_id not in known:
@@ -104,8 +106,10 @@ def read_person(folder: Path, person_id: int) -> PublishedPerson:
 def _read(model: type[D], path: Path) -> D:
     try:
         return read_document(model, path.read_bytes(), str(path))
-    except DocumentError as error:
-        again = "`identity-builder rebuild` makes the set again from its run log, else `identity-builder build`"
-        raise DocumentError(error.document, f"{error.reason}; {again}") from error
+    except DamagedDocumentError as error:
+        raise DamagedDocumentError(error.document, f"{error.reason}; {AGAIN}") from error
+    except FileNotFoundError as error:
+        advice = "" if path.name == RESULT else f"; {AGAIN}"  # a folder without a result is no set to be made again
+        raise InputError(str(path), f"it is missing{advice}") from error
     except OSError as error:
         raise InputError(str(path), error.strerror or type(error).__name__) from error

@@ -136,7 +136,8 @@ def select_refs(
     `20:70:10`, or `auto`: the row of §10 that fits what was measured. Where a set is short, others fill in, and `notes`
     say so. `buckets` (see `wanted`) narrows coverage and challenge images; anchors always come, fitting ones first.
 
-    Raises `QueryError` (no such person or bin, nothing found), `InputError` and `DocumentError` (unreadable set).
+    Raises `QueryError` (no such person or bin, nothing found), `InputError` and `DamagedDocumentError` (unreadable
+    set).
     """
     if count < 1:
         raise QueryError(f"the count must be at least 1, not {count}")

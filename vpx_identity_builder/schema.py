@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from vpx_identity_builder.core.results import StopReason
 from vpx_identity_builder.erasure.note import ErasureNote
-from vpx_identity_builder.errors import DocumentError
+from vpx_identity_builder.errors import DamagedDocumentError
 from vpx_identity_builder.schema_base import Cosine, Document, IntBox, Models, Unit, Version
 from vpx_identity_builder.schema_images import (
     ImageDetails,
@@ -157,10 +157,13 @@ def json_schema() -> dict[str, dict[str, Any]]:
 
 
 def read_document(model: type[D], text: str | bytes, name: str) -> D:
-    """A document read back. Raises `DocumentError` naming the first key that is wrong; `name` is for the message."""
+    """A document read back; `name` is for the message.
+
+    Raises `DamagedDocumentError` naming the first key that is wrong.
+    """
     try:
         return model.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise DocumentError(name, f"{where}: {first['msg']}" if where else first["msg"]) from error
+        raise DamagedDocumentError(name, f"{where}: {first['msg']}" if where else first["msg"]) from error

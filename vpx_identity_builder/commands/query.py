@@ -19,7 +19,7 @@ def run(
 ) -> None:
     """Print the paths, one a line, and on stderr what to avoid and what differs; or everything as one document.
 
-    Raises `QueryError`, `InputError`, `DocumentError`.
+    Raises `QueryError`, `InputError`, `DamagedDocumentError`.
     """
     named = {axis: [name for text in texts for name in _names(text)] for axis, texts in buckets.items()}
     found = select_refs(out, person_id, count, ratio, named)

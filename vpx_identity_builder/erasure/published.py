@@ -49,7 +49,7 @@ def remove_person(folder: Path, person_id: int) -> None:
     """Write the set again without one person; everybody else keeps their number, images and metadata.
 
     Files that another exporter wrote are not written again: they may show anybody. Raises `InputError`,
-    `DocumentError`, `QueryError` (no such person) and `ExportError`; the set is then as it was.
+    `DamagedDocumentError`, `QueryError` (no such person) and `ExportError`; the set is then as it was.
     """
     bundle = _without(folder, person_id)
     replace_tree(folder, bundle.folders(), own_files(bundle))

@@ -71,3 +71,34 @@ def test_a_file_that_is_no_video_is_named_as_it_was_given(
     assert done.exit_code == 3
     wrong = "is not a video file, or its end is missing (Invalid data found when processing input)"
     assert done.stderr == f"error: {name}: {wrong}\n"
+
+
+@pytest.mark.parametrize("content", [None, b"", b'{"schema_version": ', b"{}", b"\xff\xfe"])
+@pytest.mark.parametrize("name", ["result.json", "person_0/meta.json", "person_0/anchors/anchor_001_meta.json"])
+def test_a_set_with_a_damaged_document_is_an_unreadable_input(tmp_path: Path, name: str, content: bytes | None) -> None:
+    ride(tmp_path, 2.0)
+    run = tmp_path / "ride"
+    document = run / "identity_builder" / name
+    if content is None:
+        document.unlink()
+    else:
+        document.write_bytes(content)
+    query, erasure = call("query", run), call("erase", tmp_path, "--video", "ride", "--person", 0, "--dry-run")
+    one_of_many = content is None and "anchor" in name
+    assert (query.exit_code, erasure.exit_code) == ((0, 0) if one_of_many else (3, 3)), query.output + erasure.output
+    if not one_of_many:
+        assert query.stderr.count("\n") == 1
+        assert str(document) in erasure.stderr
+    if content is not None or name != "result.json":
+        assert ("`identity-builder rebuild` makes the set again" in erasure.stderr) == (not one_of_many)
+        assert call("rebuild", run).exit_code == 0
+        assert call("query", run).exit_code == 0
+
+
+def test_a_comparison_with_a_damaged_set_names_the_document(tmp_path: Path) -> None:
+    ride(tmp_path, 2.0)
+    document = tmp_path / "ride" / "identity_builder" / "person_0" / "anchors" / "anchor_001_meta.json"
+    document.write_bytes(b"{")
+    done = call("rebuild", tmp_path / "ride", "--dry-run")
+    assert done.exit_code == 3
+    assert done.stderr.startswith(f"error: {document}: Invalid JSON")

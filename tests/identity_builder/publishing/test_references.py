@@ -108,7 +108,7 @@ def test_what_is_no_run_is_named_with_the_runs_that_are_there(ride: Path) -> Non
     with pytest.raises(InputError, match="it does not exist"):
         select_refs(ride / "nowhere")
     (ride / "identity_builder" / "person_0" / "meta.json").unlink()
-    with pytest.raises(InputError, match=r"meta\.json: No such file"):
+    with pytest.raises(InputError, match=r"meta\.json: it is missing"):
         select_refs(ride)
 
 
