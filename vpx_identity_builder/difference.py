@@ -16,12 +16,14 @@ from .export.bundle import Bundle
 from .published import IMAGE_SUFFIXES, META_SUFFIX, RESULT, read_result
 from .rebuilding import Rebuilt, encoded_otherwise
 from .runlog.reader import RunLog
-from .schema import ImageMeta, read_document
+from .schema import ImageMeta, ResultMeta, read_document
 from .schema_parts import Unpublished
 
 Place = tuple[int, int]
 """Frame and face as the log numbers them."""
 STAYS = "as before"
+CUT_KEYS = ("crop_scale", "smoothing_alpha", "smoothing_gap_ms", "smoothing_iou")
+"""Settings that say where a picture is cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +65,19 @@ def published_images(target: Path) -> dict[Key, Shown]:
     return found
 
 
-def told_unpublished(target: Path) -> Sequence[Unpublished]:
-    """Whom a published set names as not published; nobody where there is no set. Raises as `read_result`."""
-    return read_result(target).unpublished if (target / RESULT).is_file() else ()
+def told_result(target: Path) -> ResultMeta | None:
+    """The run summary of a published set; None where there is no set. Raises as `read_result`."""
+    return read_result(target) if (target / RESULT).is_file() else None
 
 
 def difference(
-    before: Mapping[Key, Shown], unpublished: Sequence[Unpublished], after: Bundle, log: RunLog, made: Rebuilt
+    before: Mapping[Key, Shown], earlier: ResultMeta | None, after: Bundle, log: RunLog, made: Rebuilt
 ) -> list[str]:
     """Lines that say which images came, went and moved; `after` is the bundle of the rebuilt result.
 
-    `unpublished`: whom the set before did not publish.
+    `earlier`: the run summary of the set before.
     """
+    unpublished = () if earlier is None else earlier.unpublished
     new = {}
     for person in after.persons:
         for image in person.images:
@@ -103,12 +106,21 @@ def difference(
             why = why_moved(*pair, metas, config.selection, reasons.against_anchor(key))
             lines.append(f"> {before[key].path} -> {new[key].path}  {_moment(key)}; {why}")
     in_place = [(before[key], new[key]) for key in new.keys() & before.keys() if new[key].path == before[key].path]
-    return [*lines, *told_in_place(in_place, encoded_otherwise(log, made.run.settings))]
+    cut = [] if earlier is None else cut_otherwise(earlier, after.result)
+    return [*lines, *told_in_place(in_place, encoded_otherwise(log, made.run.settings), cut)]
 
 
-def told_in_place(images: Sequence[tuple[Shown, Shown]], anew: Sequence[str]) -> list[str]:
-    """How many images keep their place, by what becomes of their pictures; `anew`: settings that encode them anew."""
-    fates = Counter(_picture_fate(was, now, anew) for was, now in images)
+def cut_otherwise(was: ResultMeta, now: ResultMeta) -> list[str]:
+    """Settings that say where a picture is cut, and are others now. A summary leaves out what is the default."""
+    return [key for key in CUT_KEYS if was.settings.get(key) != now.settings.get(key)]
+
+
+def told_in_place(images: Sequence[tuple[Shown, Shown]], anew: Sequence[str], cut: Sequence[str]) -> list[str]:
+    """How many images keep their place, by what becomes of their pictures.
+
+    `anew`: settings that encode them anew; `cut`: settings that cut them otherwise.
+    """
+    fates = Counter(_picture_fate(was, now, anew, cut) for was, now in images)
     stay = fates.pop(STAYS, 0)
     lines = [
         f"{counted(count, 'image')} {'is' if count == 1 else 'are'} {fate}" for fate, count in sorted(fates.items())
@@ -118,14 +130,18 @@ def told_in_place(images: Sequence[tuple[Shown, Shown]], anew: Sequence[str]) ->
     return lines
 
 
-def _picture_fate(was: Shown, now: Shown, anew: Sequence[str]) -> str:
+def _picture_fate(was: Shown, now: Shown, anew: Sequence[str], cut: Sequence[str]) -> str:
     if was.picture == now.picture:
         return STAYS
     if was.picture is None:
         return "written again: the picture was missing"
     if was.meta.crop_box != now.meta.crop_box:
-        return "cut otherwise"
-    return f"encoded anew ({', '.join(anew)})" if anew else "written again: the picture was another one"
+        return f"cut otherwise{_named(cut)}"
+    return f"encoded anew{_named(anew)}" if anew else "written again: the picture was another one"
+
+
+def _named(settings: Sequence[str]) -> str:
+    return f" ({', '.join(settings)})" if settings else ""
 
 
 def _numbers(log: RunLog, made: Rebuilt) -> Mapping[Place, int]:

@@ -20,7 +20,7 @@ from vpx_identity_builder.commands.edge import INTERNAL, note, say, unbroken
 from vpx_identity_builder.commands.modules import checked, collected
 from vpx_identity_builder.commands.runs import refuse_missing, refuse_too_deep, refuse_unwritable
 from vpx_identity_builder.core.words import counted
-from vpx_identity_builder.difference import difference, published_images, told_unpublished
+from vpx_identity_builder.difference import difference, published_images, told_result
 from vpx_identity_builder.erasure.unfinished import refuse_unfinished
 from vpx_identity_builder.errors import ExportError, InputError, RunLogError, SettingProblem, SettingsError
 from vpx_identity_builder.export.bundle import bundle
@@ -102,8 +102,8 @@ def _rebuild(asked: Request, log: RunLog, own: Mapping[str, object], decode: Map
     made = rebuilt(log, own, lambda times: _frames(times, log.header, asked, decode))
     context = context_of(log, made.run.settings)
     if asked.diff or asked.dry_run:
-        shown, others = published_images(target), told_unpublished(target)
-        lines = difference(shown, others, bundle(made.result, context), log, made)
+        shown, earlier = published_images(target), told_result(target)
+        lines = difference(shown, earlier, bundle(made.result, context), log, made)
         typer.echo("\n".join(lines))
     count = leaving(log, made)
     if not any(person.images for person in made.result.persons) and (count or published_images(target)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -84,15 +85,30 @@ def test_pictures_that_keep_their_place_are_compared_byte_by_byte(meta: ImageMet
         Shown("person_0/anchors/anchor_001", shown, picture)
         for shown, picture in ((meta, "a"), (meta, "a"), (smaller, "b"), (meta, "c"), (meta, None))
     )
-    assert told_in_place([(was, same), (was, same)], []) == ["2 images stay as they are"]
-    assert told_in_place([(was, cut)], []) == ["1 image is cut otherwise"]
-    assert told_in_place([(was, cut), (was, same), (was, cut)], []) == [
+    assert told_in_place([(was, same), (was, same)], [], []) == ["2 images stay as they are"]
+    assert told_in_place([(was, cut)], [], []) == ["1 image is cut otherwise"]
+    named = "1 image is cut otherwise (crop_scale, smoothing_iou)"
+    assert told_in_place([(was, cut)], ["jpeg_quality"], ["crop_scale", "smoothing_iou"]) == [named]
+    assert told_in_place([(was, cut), (was, same), (was, cut)], [], []) == [
         "2 images are cut otherwise",
         "1 image stays as it is",
     ]
-    assert told_in_place([(was, other)], ["jpeg_quality"]) == ["1 image is encoded anew (jpeg_quality)"]
-    assert told_in_place([(gone, was)], []) == ["1 image is written again: the picture was missing"]
-    assert told_in_place([], []) == ["0 images stay as they are"]
+    assert told_in_place([(was, other)], ["jpeg_quality"], ["crop_scale"]) == ["1 image is encoded anew (jpeg_quality)"]
+    assert told_in_place([(gone, was)], [], []) == ["1 image is written again: the picture was missing"]
+    assert told_in_place([], [], []) == ["0 images stay as they are"]
+
+
+def test_settings_that_cut_pictures_otherwise_than_the_published_ones_are_named(tmp_path: Path) -> None:
+    ride(tmp_path)
+    folder = tmp_path / "ride" / "identity_builder"
+    picture = folder / "person_0" / "anchors" / "anchor_001.jpg"
+    picture.write_bytes(picture.read_bytes() + b"of another crop")
+    for path, key in ((picture.with_name("anchor_001_meta.json"), "crop_box"), (folder / "result.json", "settings")):
+        document = json.loads(path.read_text())
+        document[key] = {"crop_box": [1, 2, 30, 31], "settings": {**document.get("settings", {}), "crop_scale": 3}}[key]
+        path.write_text(json.dumps(document))
+    told = call("rebuild", tmp_path / "ride", "--dry-run").stdout
+    assert "1 image is cut otherwise (crop_scale)\n" in told
 
 
 def test_a_picture_that_was_removed_or_changed_by_hand_is_told(tmp_path: Path) -> None:
